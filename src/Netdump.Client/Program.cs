@@ -1,1 +1,3 @@
-return 0;
+using Netdump.Client.Commands;
+
+return RootProgram.Run(args);

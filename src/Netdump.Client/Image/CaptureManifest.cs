@@ -1,0 +1,144 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Netdump.Client.Image;
+
+/// <summary>What the capture kernel's pid 1 does when the work is over, well or badly.</summary>
+public enum FinalAction
+{
+    /// <summary>Restart the machine.</summary>
+    Reboot,
+
+    /// <summary>Stop the machine, power stays on.</summary>
+    Halt,
+
+    /// <summary>A shell on the console when the image has one (<c>/bin/sh</c>), else as <see cref="Reboot"/>.</summary>
+    Shell,
+}
+
+/// <summary>One server to dump to. <paramref name="Address"/> is numeric (IPv4 or IPv6): the capture kernel resolves no names.</summary>
+/// <param name="Address">Numeric address.</param>
+/// <param name="Port">UDP port of the classic protocol, host order.</param>
+/// <param name="Name">The name as configured, for messages.</param>
+/// <param name="Interface">Index into <see cref="CaptureManifest.Interfaces"/> of the interface that leads there.</param>
+public sealed record CaptureServer(string Address, int Port, string Name, int Interface);
+
+/// <summary>An address of an interface as <c>start</c> saw it, a lease included.</summary>
+/// <param name="Address">Numeric address.</param>
+/// <param name="PrefixLength">Length of the network's prefix in bits.</param>
+public sealed record CaptureAddress(string Address, int PrefixLength);
+
+/// <summary>A route of an interface.</summary>
+/// <param name="Destination">Numeric address of the network.</param>
+/// <param name="PrefixLength">Bits of <paramref name="Destination"/>; 0 is the default route.</param>
+/// <param name="Gateway">Numeric address of the next hop; null: the destination is on the link.</param>
+/// <param name="Source">Preferred source address, or null.</param>
+public sealed record CaptureRoute(string Destination, int PrefixLength, string? Gateway, string? Source);
+
+/// <summary>A fixed neighbour entry (NETDUMPMACADDR): set as permanent, so that nothing has to be resolved.</summary>
+/// <param name="Address">Numeric address of the next hop.</param>
+/// <param name="Mac">Six bytes as <c>xx:xx:xx:xx:xx:xx</c>.</param>
+public sealed record CaptureNeighbour(string Address, string Mac);
+
+/// <summary>
+/// A network interface the capture kernel has to bring up. It is found again by hardware address and place on the bus,
+/// never by name: names differ between two boots of one machine.
+/// </summary>
+public sealed record CaptureInterface
+{
+    /// <summary>The running system's name of the physical interface; only for messages.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Hardware address that the device has after a reset (the permanent one where the driver tells it).</summary>
+    public required string Mac { get; init; }
+
+    /// <summary>Resolved path of the device below /sys, e.g. <c>/sys/devices/pci0000:00/0000:00:03.0/virtio0</c>; empty when it has none.</summary>
+    public required string BusPath { get; init; }
+
+    /// <summary>Bytes of payload of a frame; 0: leave the driver's default.</summary>
+    public int Mtu { get; init; }
+
+    /// <summary>Addresses to set.</summary>
+    public IReadOnlyList<CaptureAddress> Addresses { get; init; } = [];
+
+    /// <summary>Routes to set, in this order: those on the link come before those that need them.</summary>
+    public IReadOnlyList<CaptureRoute> Routes { get; init; } = [];
+
+    /// <summary>Neighbour entries to set.</summary>
+    public IReadOnlyList<CaptureNeighbour> Neighbours { get; init; } = [];
+}
+
+/// <summary>A kernel module in the image.</summary>
+/// <param name="Name">Name with underscores, as /proc/modules shows it.</param>
+/// <param name="Path">Absolute path in the image of the plain (decompressed) module.</param>
+/// <param name="Options">Parameters for finit_module, as a command line has them; usually empty.</param>
+public sealed record CaptureModule(string Name, string Path, string Options);
+
+/// <summary>A PHY that the host bound to its own driver, and that the capture kernel must bind the same way if it did not.</summary>
+/// <param name="Device">Name on the mdio_bus, e.g. <c>0000:02:00.0:00</c>.</param>
+/// <param name="Driver">Name of the driver below /sys/bus/mdio_bus/drivers.</param>
+public sealed record PhyBinding(string Device, string Driver);
+
+/// <summary>
+/// Everything that <c>netdump start</c> learned and the capture kernel needs: <c>/etc/netdump-capture.json</c> of the capture image.
+/// </summary>
+public sealed record CaptureManifest
+{
+    /// <summary>Path of the manifest in the capture image; its presence makes a pid 1 the capture supervisor.</summary>
+    public const string ImagePath = "/etc/netdump-capture.json";
+
+    /// <summary>The image's way to say which layout this is.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>Host name of the dead host.</summary>
+    public required string HostName { get; init; }
+
+    /// <summary>/proc/sys/kernel/random/boot_id of the dead kernel, as netconsole's userdata told it.</summary>
+    public required string BootId { get; init; }
+
+    /// <summary>Release of the dead kernel, which is also the capture kernel's.</summary>
+    public required string KernelRelease { get; init; }
+
+    /// <summary>Servers in the order to try.</summary>
+    public required IReadOnlyList<CaptureServer> Servers { get; init; }
+
+    /// <summary>Interfaces that lead to the servers; at least one.</summary>
+    public required IReadOnlyList<CaptureInterface> Interfaces { get; init; }
+
+    /// <summary>Modules in the order to load: dependencies come first. A module that fails is reported and skipped.</summary>
+    public IReadOnlyList<CaptureModule> Modules { get; init; } = [];
+
+    /// <summary>PHY drivers that were bound on the host.</summary>
+    public IReadOnlyList<PhyBinding> PhyBindings { get; init; } = [];
+
+    /// <summary>UDP port to send from; 6666 as the original's LOCALPORT.</summary>
+    public int LocalPort { get; init; } = 6666;
+
+    /// <summary>pid 1 gives up after so many seconds without progress.</summary>
+    public int GiveUpSeconds { get; init; } = 300;
+
+    /// <summary>What to do in the end.</summary>
+    public FinalAction FinalAction { get; init; } = FinalAction.Reboot;
+
+    /// <summary>The host used /dev/watchdog: open it and feed it.</summary>
+    public bool Watchdog { get; init; }
+
+    /// <summary>Print size and xxh128 of /proc/vmcore on the console before the dump.</summary>
+    public bool Digest { get; init; }
+
+    /// <summary>Seconds between two lines of progress on the console.</summary>
+    public int ProgressSeconds { get; init; } = 5;
+
+    /// <summary>The manifest as UTF-8 JSON.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, CaptureManifestJson.Default.CaptureManifest);
+
+    /// <summary>Reads a manifest back.</summary>
+    /// <exception cref="JsonException">The text is not a manifest.</exception>
+    public static CaptureManifest FromJson(ReadOnlySpan<byte> utf8) =>
+        JsonSerializer.Deserialize(utf8, CaptureManifestJson.Default.CaptureManifest) ?? throw new JsonException("the capture manifest is empty");
+}
+
+/// <summary>Reflection-free serializer of <see cref="CaptureManifest"/>, for NativeAOT.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true)]
+[JsonSerializable(typeof(CaptureManifest))]
+internal sealed partial class CaptureManifestJson : JsonSerializerContext;
