@@ -1,0 +1,33 @@
+using System.Collections.Concurrent;
+
+namespace Netdump.Server.Receivers.Udp;
+
+/// <summary>
+/// The way back to an engine thread: results of hooks, of disk work and of timers elsewhere are posted here and run on
+/// the thread that owns the state they touch, between two batches.
+/// </summary>
+public sealed class Lane
+{
+    private readonly ConcurrentQueue<Action> _posted = new();
+    private readonly Action? _wake;
+
+    /// <summary>A lane whose thread is woken by <paramref name="wake"/> (any thread calls it); null when somebody polls.</summary>
+    public Lane(Action? wake = null) => _wake = wake;
+
+    /// <summary>Runs <paramref name="action"/> soon on the lane's thread. From any thread.</summary>
+    public void Post(Action action)
+    {
+        _posted.Enqueue(action);
+        _wake?.Invoke();
+    }
+
+    /// <summary>Runs what has been posted up to now; returns how many. Only on the lane's thread.</summary>
+    public int RunPosted()
+    {
+        int ran = 0;
+        // Actions that post again are run in the next round, so that a loop of them cannot keep datagrams waiting.
+        for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out Action? action); left--, ran++)
+            action();
+        return ran;
+    }
+}

@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Netdump.Server.Store;
+
+/// <summary>
+/// The directory that holds everything the server keeps (design.md section 3). Directories have mode 0700, files 0600,
+/// and no directory or file that exists is ever overwritten.
+/// </summary>
+public sealed class CrashStore
+{
+    internal const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    internal const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    // Two crashes of one host within one minute are rare; more than this is a peer that plays with us.
+    private const int MaxSameName = 1000;
+
+    private readonly TimeProvider _time;
+
+    /// <summary>A store at <paramref name="root"/>; names are made with the local time of <paramref name="time"/>. Touches no disk.</summary>
+    public CrashStore(string root, TimeProvider time)
+    {
+        Root = Path.GetFullPath(root);
+        _time = time;
+    }
+
+    /// <summary>Absolute path of the store.</summary>
+    public string Root { get; }
+
+    /// <summary>Directory of the optional hook scripts.</summary>
+    public string ScriptDirectory => Path.Combine(Root, "scripts");
+
+    /// <summary>Directory of the classic protocol's magic files, one for each host.</summary>
+    public string MagicDirectory => Path.Combine(Root, "magic");
+
+    /// <summary>
+    /// An address as it stands in names of files: IPv4 dotted, IPv6 with <c>_</c> for <c>:</c> and without its zone.
+    /// </summary>
+    public static string NameOf(IPAddress address)
+    {
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        if (address.AddressFamily == AddressFamily.InterNetworkV6 && address.ScopeId != 0) address = new IPAddress(address.GetAddressBytes());
+        return address.ToString().Replace(':', '_');
+    }
+
+    /// <summary>
+    /// Makes the store if it is missing and tries that files can be made in it.
+    /// Throws <see cref="StoreException"/> with one line that says what to do.
+    /// </summary>
+    public void Prepare()
+    {
+        try
+        {
+            Directory.CreateDirectory(Root, DirectoryMode);
+            string probe = Path.Combine(Root, $".probe-{Environment.ProcessId}");
+            File.Delete(probe);
+            using (new FileStream(probe, NewFile())) File.Delete(probe);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(
+                $"cannot write to the store {Root}: {Reason(e)}; run as the user that owns it or choose another with --store DIR", e);
+        }
+    }
+
+    /// <summary>
+    /// Makes the directory of a new crash: <c>address-yyyy-MM-dd-HH:mm</c> in local time, with <c>-2</c>, <c>-3</c> … when taken.
+    /// Durable when this returns. Throws <see cref="StoreException"/>.
+    /// </summary>
+    public CrashDirectory Create(IPAddress address)
+    {
+        string name = $"{NameOf(address)}-{_time.GetLocalNow():yyyy-MM-dd-HH':'mm}";
+        string path = Path.Combine(Root, name);
+        for (int n = 1; n <= MaxSameName; n++)
+        {
+            string candidate = n == 1 ? path : $"{path}-{n}";
+            if (!FileCalls.TryMakeDirectory(candidate, DirectoryMode)) continue;
+            FileCalls.SyncDirectory(Root);
+            return new CrashDirectory(candidate);
+        }
+
+        throw new StoreException($"cannot make directory {path}: {MaxSameName} of that name exist");
+    }
+
+    /// <summary>The directory of a host's console log, made if missing (mode 0700). Throws <see cref="StoreException"/>.</summary>
+    public string ConsoleDirectory(IPAddress address)
+    {
+        string path = Path.Combine(Root, "console", NameOf(address));
+        try
+        {
+            Directory.CreateDirectory(path, DirectoryMode);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException($"cannot make directory {path}: {Reason(e)}", e);
+        }
+
+        return path;
+    }
+
+    /// <summary>Options of a file that must not exist yet: mode 0600, unbuffered, readable by others of this process.</summary>
+    internal static FileStreamOptions NewFile() => new()
+    {
+        Mode = System.IO.FileMode.CreateNew,
+        Access = FileAccess.ReadWrite,
+        Share = FileShare.Read | FileShare.Delete,
+        BufferSize = 0,
+        UnixCreateMode = FileMode,
+    };
+
+    private static string Reason(Exception e) => e is UnauthorizedAccessException ? "permission denied" : e.Message;
+}
