@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+
+namespace Netdump.EndToEnd;
+
+/// <summary>A program started by a test, with the lines it has printed; ended by its own process id when the test is over.</summary>
+public sealed partial class Command : IDisposable
+{
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _lines = new();
+    private readonly ConcurrentQueue<(double Seconds, string Line)> _timed = new();
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+
+    public Command(string file, IEnumerable<string> arguments, string? workingDirectory = null, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        ProcessStartInfo start = new(file, arguments)
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = workingDirectory ?? Workspace.Root,
+        };
+        foreach ((string key, string value) in environment ?? new Dictionary<string, string>()) start.Environment[key] = value;
+        _process = Process.Start(start)!;
+        _process.StandardInput.Close();
+        _process.OutputDataReceived += (_, e) => Add(e.Data);
+        _process.ErrorDataReceived += (_, e) => Add(e.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public string Output => string.Join('\n', _lines);
+    public int ProcessId => _process.Id;
+
+    /// <summary>Lines with the seconds since the program's start.</summary>
+    public IReadOnlyCollection<(double Seconds, string Line)> TimedLines => _timed;
+
+    public static (int ExitCode, string Output) Run(string file, params string[] arguments)
+    {
+        using Command command = new(file, arguments);
+        int exit = command.WaitForExit(TimeSpan.FromMinutes(3));
+        return (exit, command.Output);
+    }
+
+    /// <summary>Waits for a line that matches; fails with everything printed so far when time is up or the program ended.</summary>
+    public string WaitForLine(string pattern, TimeSpan limit)
+    {
+        Regex regex = new(pattern);
+        for (Stopwatch clock = Stopwatch.StartNew(); ; Pause())
+        {
+            bool ended = _process.HasExited;
+            foreach (string line in _lines)
+                if (regex.IsMatch(line)) return line;
+            if (ended || clock.Elapsed > limit)
+                throw new TimeoutException($"no line matched /{pattern}/ {(ended ? "before the program ended" : $"in {limit}")}:\n{Output}");
+        }
+    }
+
+    public int WaitForExit(TimeSpan limit)
+    {
+        if (!_process.WaitForExit(limit)) throw new TimeoutException($"still running after {limit}:\n{Output}");
+        _process.WaitForExit();   // the readers as well
+        return _process.ExitCode;
+    }
+
+    public void Signal(int number)
+    {
+        if (kill(_process.Id, number) != 0) throw new InvalidOperationException("kill: errno " + Marshal.GetLastPInvokeError());
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+        _process.Dispose();
+    }
+
+    internal static void Pause() => Task.Delay(50).Wait();
+
+    private void Add(string? line)
+    {
+        if (line is null) return;
+        line = line.TrimEnd('\r');
+        _lines.Enqueue(line);
+        _timed.Enqueue((_clock.Elapsed.TotalSeconds, line));
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int process, int signal);
+}

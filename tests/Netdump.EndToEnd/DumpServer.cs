@@ -1,0 +1,43 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Netdump.EndToEnd;
+
+/// <summary>Our own server on a free port of the loopback, with a store of its own.</summary>
+public sealed class DumpServer : IDisposable
+{
+    private readonly Command _command;
+
+    public DumpServer(string store, params string[] more)
+    {
+        Store = store;
+        Port = FreePort();
+        _command = new Command(Workspace.Server, ["--store", store, "--listen", "127.0.0.1", "--port", $"{Port}", .. more]);
+        _command.WaitForLine("listening", TimeSpan.FromSeconds(30));
+    }
+
+    public string Store { get; }
+    public int Port { get; }
+    public string Output => _command.Output;
+
+    /// <summary>The directories of crashes, oldest first.</summary>
+    public string[] Crashes => [.. Directory.GetDirectories(Store, "*-????-??-??-*").Order(StringComparer.Ordinal)];
+
+    public string WaitForLine(string pattern, TimeSpan limit) => _command.WaitForLine(pattern, limit);
+
+    /// <summary>Ends the server as an operator does and says how it went.</summary>
+    public int Stop()
+    {
+        _command.Signal(15);
+        return _command.WaitForExit(TimeSpan.FromSeconds(30));
+    }
+
+    public void Dispose() => _command.Dispose();
+
+    public static int FreePort()
+    {
+        using Socket probe = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+    }
+}

@@ -1,0 +1,44 @@
+namespace Netdump.EndToEnd;
+
+/// <summary>A real kernel in QEMU: armed by `netdump start`, crashed on purpose, gone when its capture kernel reboots.</summary>
+public sealed class Guest : IDisposable
+{
+    private readonly Command _command;
+
+    public Guest(TestKernel kernel, string scratch, IEnumerable<string> configuration, string crash,
+        int memoryMiB = 512, string crashkernel = "128M", bool withModule = false, string nic = "virtio-net-pci", string more = "", string qemu = "")
+    {
+        string image = Path.Combine(scratch, "guest.cpio.gz"), conf = Path.Combine(scratch, "netdump.conf");
+        File.WriteAllLines(conf, configuration);
+        List<string> arguments = [kernel.Release, Workspace.Client, conf, image];
+        if (withModule)
+        {
+            string module = Path.Combine(scratch, "lab.ko");
+            Succeed(Tool("build-module"), kernel.Release, module);
+            arguments.Add(module);
+        }
+        Succeed(Tool("make-image"), [.. arguments]);
+        _command = new Command(Tool("boot"),
+            [kernel.Release, image, $"{memoryMiB}", crashkernel, $"lab_crash={crash}", .. more.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
+            environment: new Dictionary<string, string> { ["NIC"] = nic, ["QEMU_EXTRA"] = qemu });
+    }
+
+    /// <summary>What the serial line showed, both kernels.</summary>
+    public string Console => _command.Output;
+    public IReadOnlyCollection<(double Seconds, string Line)> TimedConsole => _command.TimedLines;
+
+    public string WaitForLine(string pattern, TimeSpan limit) => _command.WaitForLine(pattern, limit);
+
+    /// <summary>QEMU runs with -no-reboot: its end is the guest's reboot (or power-off).</summary>
+    public void WaitForReboot(TimeSpan limit) => Assert.Equal(0, _command.WaitForExit(limit));
+
+    public void Dispose() => _command.Dispose();
+
+    private static string Tool(string name) => Path.Combine(Workspace.Root, "tests/guest", name);
+
+    private static void Succeed(string file, params string[] arguments)
+    {
+        (int exit, string output) = Command.Run(file, arguments);
+        Assert.True(exit == 0, $"{file} {string.Join(' ', arguments)} exited {exit}:\n{output}");
+    }
+}

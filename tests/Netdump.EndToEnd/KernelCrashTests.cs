@@ -1,0 +1,112 @@
+using System.Buffers;
+using System.IO.Hashing;
+using System.Text.RegularExpressions;
+
+namespace Netdump.EndToEnd;
+
+/// <summary>The main job: a real kernel crashes, and a minute later the server holds a log and a vmcore that crash opens.</summary>
+public partial class KernelCrashTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    [Theory]
+    [InlineData("6.1", "virtio-net-pci")]
+    [InlineData("6.12", "e1000")]
+    public void Sysrq_c_leaves_log_and_vmcore(string series, string nic)
+    {
+        TestKernel kernel = Workspace.Kernel(series);
+        string scratch = Workspace.Scratch();
+        using DumpServer server = new(Path.Combine(scratch, "crash"));
+        using Guest guest = new(kernel, scratch, [$"NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "CAPTURE_DIGEST=yes"], "sysrq", nic: nic);
+        guest.WaitForLine("guest: netdump start said 0", Limit);
+        guest.WaitForReboot(Limit);
+
+        string crash = WaitForCrash(server);
+        AssertEqualsProcVmcore(guest, Path.Combine(crash, "vmcore"));
+        AssertLog(guest, crash, "Kernel panic - not syncing: sysrq triggered crash");
+        string bt = CrashUtility.Run(kernel, Path.Combine(crash, "vmcore"), "bt");
+        Assert.Contains("sysrq_handle_crash", bt, StringComparison.Ordinal);
+        Assert.Equal(0, server.Stop());
+        Directory.Delete(scratch, recursive: true);
+    }
+
+    [Fact]
+    public void A_null_dereference_in_a_process_is_dumped_because_start_set_panic_on_oops()
+    {
+        TestKernel kernel = Workspace.Kernel("6.1");
+        string scratch = Workspace.Scratch();
+        using DumpServer server = new(Path.Combine(scratch, "crash"));
+        using Guest guest = new(kernel, scratch, ["NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "CAPTURE_DIGEST=yes"], "module", withModule: true);
+        guest.WaitForReboot(Limit);
+
+        string crash = WaitForCrash(server);
+        AssertEqualsProcVmcore(guest, Path.Combine(crash, "vmcore"));
+        string log = AssertLog(guest, crash, "BUG: kernel NULL pointer dereference");
+        Assert.Contains("netdump_lab_dereference", log, StringComparison.Ordinal);
+        string bt = CrashUtility.Run(kernel, Path.Combine(crash, "vmcore"), "bt");
+        Assert.Contains("netdump_lab", bt, StringComparison.Ordinal);
+        Assert.Equal(0, server.Stop());
+        Directory.Delete(scratch, recursive: true);
+    }
+
+    internal static string WaitForCrash(DumpServer server)
+    {
+        server.WaitForLine("complete", TimeSpan.FromSeconds(30));
+        string crash = Assert.Single(server.Crashes);
+        Assert.Matches(@"127\.0\.0\.1-\d{4}-\d\d-\d\d-\d\d:\d\d$", crash);
+        for (int tries = 0; !File.Exists(Path.Combine(crash, "vmcore")) || File.Exists(Path.Combine(crash, ".session")); tries++)
+        {
+            Assert.True(tries < 400, $"no finished vmcore in {crash}:\n{server.Output}");
+            Command.Pause();
+        }
+        return crash;
+    }
+
+    private static void AssertEqualsProcVmcore(Guest guest, string vmcore)
+    {
+        Match said = DigestLine().Match(guest.Console);
+        Assert.True(said.Success, "the capture kernel printed no digest of /proc/vmcore:\n" + guest.Console);
+        Assert.Equal(long.Parse(said.Groups["size"].Value), new FileInfo(vmcore).Length);
+        Assert.Equal(said.Groups["digest"].Value, Digest(vmcore));
+        Assert.False(File.Exists(vmcore + "-incomplete"));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(vmcore));
+    }
+
+    private static string AssertLog(Guest guest, string crash, string head)
+    {
+        string log = File.ReadAllText(Path.Combine(crash, "log"));
+        // What the dead kernel said long before arming (its ring), just before the crash (netconsole), and the panic itself.
+        foreach (string text in new[] { "Linux version ", "lab: a notice before the crash, with a tab", "lab: a warning of crashguest before the crash", head })
+            Assert.Single(log.Split('\n'), line => line.Contains(text, StringComparison.Ordinal));
+        // Nothing twice, everything in order of time as a serial console shows it.
+        double[] times = [.. log.Split('\n').Select(l => TimePrefix().Match(l)).Where(m => m.Success).Select(m => double.Parse(m.Groups[1].Value))];
+        Assert.True(times.Length > 200, log);
+        Assert.Contains("Command line", log, StringComparison.Ordinal);
+        Assert.DoesNotContain("elfcorehdr=", log, StringComparison.Ordinal);
+        // Each line of the first kernel's serial console is there once.
+        HashSet<string> lines = [.. log.Split('\n').Select(l => l.TrimEnd())];
+        string[] serial = [.. guest.Console.Split('\n').TakeWhile(l => !l.Contains("elfcorehdr=", StringComparison.Ordinal))
+            .Where(l => TimePrefix().IsMatch(l)).Select(l => l.TrimEnd())];
+        string[] absent = [.. serial.Where(l => !lines.Contains(l) && !l.Contains("  0.000000]", StringComparison.Ordinal))];
+        Assert.True(absent.Length <= serial.Length / 50, "on the serial console, not in the log:\n" + string.Join('\n', absent));
+        // What the capture kernel said lies beside it.
+        Assert.Contains("elfcorehdr=", File.ReadAllText(Path.Combine(crash, "capture.log")), StringComparison.Ordinal);
+        return log;
+    }
+
+    private static string Digest(string path)
+    {
+        XxHash128 hash = new();
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 20);
+        using FileStream file = File.OpenRead(path);
+        for (int n; (n = file.Read(buffer)) > 0;) hash.Append(buffer.AsSpan(0, n));
+        ArrayPool<byte>.Shared.Return(buffer);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    [GeneratedRegex(@"netdump: /proc/vmcore is (?<size>\d+) bytes, xxh128 (?<digest>[0-9a-f]{32})")]
+    private static partial Regex DigestLine();
+
+    [GeneratedRegex(@"^\[ *(\d+\.\d{6})\] ")]
+    private static partial Regex TimePrefix();
+}

@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
+
+namespace Netdump.EndToEnd;
+
+/// <summary>A kernel that tests/prepare put into the cache, named by its series, never by an exact version.</summary>
+public sealed record TestKernel(string Series, string Release, string Directory)
+{
+    public string VmlinuxWithSymbols => Path.Combine(Directory, "vmlinux");
+}
+
+/// <summary>Where things lie: the checkout, the published programs, the cache of kernels and judges.</summary>
+public static class Workspace
+{
+    public static string Root { get; } = FindRoot();
+    public static string Client { get; } = Existing(Path.Combine(Root, "artifacts/client/netdump"), "make build");
+    public static string Server { get; } = Existing(Path.Combine(Root, "artifacts/server/netdump-server"), "make build");
+    public static string Cache { get; } = Path.Combine(
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "netdump-tests");
+
+    /// <summary>crash of the newest suite: it knows the kernels that the system's own does not.</summary>
+    public static string NewerCrash { get; } = Path.Combine(Cache, "judges/crash/crash");
+
+    public static TestKernel Kernel(string series)
+    {
+        string release = File.ReadAllText(Existing(Path.Combine(Cache, "series", series), "tests/prepare")).Trim();
+        return new TestKernel(series, release, Path.Combine(Cache, "kernels", release));
+    }
+
+    public static string Scratch([CallerMemberName] string name = "")
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"netdump-{name}-{Guid.NewGuid():N}");
+        System.IO.Directory.CreateDirectory(path);
+        return path;
+    }
+
+    private static string Existing(string path, string command) =>
+        File.Exists(path) ? path : throw new FileNotFoundException($"{path} is missing: run `{command}` first");
+
+    private static string FindRoot()
+    {
+        for (DirectoryInfo? d = new(AppContext.BaseDirectory); d is not null; d = d.Parent)
+            if (File.Exists(Path.Combine(d.FullName, "netdump.slnx"))) return d.FullName;
+        throw new InvalidOperationException("netdump.slnx not found above " + AppContext.BaseDirectory);
+    }
+}
