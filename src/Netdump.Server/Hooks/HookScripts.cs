@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using Netdump.Server.Options;
+using Netdump.Server.Store;
+
+namespace Netdump.Server.Hooks;
+
+/// <summary>The events that have a script (redhat-netdump.md 4.3).</summary>
+public enum HookName
+{
+    /// <summary><c>netdump-start ADDRESS</c>: a host began to send its console.</summary>
+    Start,
+
+    /// <summary><c>netdump-crash ADDRESS DIRECTORY</c>: a host reported a crash.</summary>
+    Crash,
+
+    /// <summary><c>netdump-nospace ADDRESS DIRECTORY</c>: too little space for a dump; space is looked at again afterwards.</summary>
+    NoSpace,
+
+    /// <summary><c>netdump-reboot ADDRESS DIRECTORY</c>: a host is being rebooted after its crash; its files are closed.</summary>
+    Reboot,
+}
+
+/// <summary>
+/// Runs the operator's scripts in <c>STORE/scripts</c>, never on an engine thread and only so many at once. A missing script is
+/// silent; one that fails gives one log line; one that takes too long is killed with everything it started. Thread-safe.
+/// </summary>
+public sealed partial class HookScripts
+{
+    // Waiting runs hold only an address and a path; beyond this somebody is making crashes up.
+    private const int MaxWaiting = 1024;
+
+    private const int KillSignal = 9;
+
+    private readonly string _directory;
+    private readonly LiveOptions _options;
+    private readonly ILogger _log;
+    private readonly Lock _lock = new();
+    private readonly Queue<TaskCompletionSource> _waiting = new();
+    private int _running;
+
+    /// <summary>The scripts of a store.</summary>
+    public HookScripts(CrashStore store, LiveOptions options, ILogger log)
+    {
+        _directory = store.ScriptDirectory;
+        _options = options;
+        _log = log;
+    }
+
+    /// <summary>File name of a hook's script.</summary>
+    public static string FileName(HookName hook) => hook switch
+    {
+        HookName.Start => "netdump-start",
+        HookName.Crash => "netdump-crash",
+        HookName.NoSpace => "netdump-nospace",
+        _ => "netdump-reboot",
+    };
+
+    /// <summary>
+    /// Runs a hook and gives its exit status; null when there is no script, it could not be started, or it was killed.
+    /// Never throws, never blocks the caller.
+    /// </summary>
+    public async Task<int?> RunAsync(HookName hook, IPAddress address, string? directory)
+    {
+        string name = FileName(hook);
+        string script = Path.Combine(_directory, name);
+        // File.Exists is the only call made on the caller's thread.
+        if (!File.Exists(script)) return null;
+        if (!TryEnter(out Task turn))
+        {
+            Log.HookQueueFull(_log, name, CrashStore.NameOf(address), MaxWaiting);
+            return null;
+        }
+
+        try
+        {
+            await turn.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            return await RunNowAsync(script, name, address, directory);
+        }
+        catch (Exception e)
+        {
+            Log.HookNotStarted(_log, name, address, e.Message);
+            return null;
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    private async Task<int?> RunNowAsync(string script, string name, IPAddress address, string? directory)
+    {
+        // setsid gives the script a process group of its own, so that all it starts can be killed together.
+        ProcessStartInfo start = new("setsid") { UseShellExecute = false, RedirectStandardInput = true, WorkingDirectory = _directory };
+        start.ArgumentList.Add(script);
+        start.ArgumentList.Add(address.ToString());
+        if (directory is not null) start.ArgumentList.Add(directory);
+
+        TimeSpan limit = _options.Current.HookTimeout;
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        using CancellationTokenSource timeout = new(limit);
+        try
+        {
+            await process.WaitForExitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            _ = Kill(-process.Id, KillSignal);
+            await process.WaitForExitAsync(CancellationToken.None);
+            Log.HookKilled(_log, name, address, limit.TotalSeconds);
+            return null;
+        }
+
+        if (process.ExitCode != 0) Log.HookFailed(_log, name, address, process.ExitCode);
+        return process.ExitCode;
+    }
+
+    private bool TryEnter(out Task turn)
+    {
+        lock (_lock)
+        {
+            turn = Task.CompletedTask;
+            if (_running < _options.Current.MaxHooks)
+            {
+                _running++;
+                return true;
+            }
+
+            if (_waiting.Count >= MaxWaiting) return false;
+            TaskCompletionSource waiter = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiting.Enqueue(waiter);
+            turn = waiter.Task;
+            return true;
+        }
+    }
+
+    private void Leave()
+    {
+        lock (_lock)
+        {
+            // The place is handed on, unless a reload lowered the limit meanwhile.
+            _running--;
+            while (_running < _options.Current.MaxHooks && _waiting.TryDequeue(out TaskCompletionSource? next))
+            {
+                _running++;
+                next.SetResult();
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
+}

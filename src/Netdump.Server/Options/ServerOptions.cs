@@ -1,0 +1,78 @@
+using System.Net;
+
+namespace Netdump.Server.Options;
+
+/// <summary>When a classic client must prove itself with the magic that <c>netdump propagate</c> stored for its address.</summary>
+public enum SecurePolicy
+{
+    /// <summary>A host that has a magic file must match it; one without a file is accepted.</summary>
+    Auto,
+
+    /// <summary>Never looked at (the original's <c>--secure 0</c>).</summary>
+    Never,
+
+    /// <summary>Hosts without a magic file are ignored (the original's <c>--secure 1</c>).</summary>
+    Always,
+}
+
+/// <summary>What a classic client is told when its dump is done.</summary>
+public enum DumpEnding
+{
+    /// <summary>REBOOT: the host restarts.</summary>
+    Reboot,
+
+    /// <summary>EXIT: the host goes on with its own panic handling.</summary>
+    Exit,
+}
+
+/// <summary>
+/// All settings of the server. Immutable: SIGHUP makes a new one (<see cref="LiveOptions"/>).
+/// Defaults are the ones <c>--help</c> and docs/server.md name.
+/// </summary>
+public sealed record ServerOptions
+{
+    /// <summary>Directory that holds the crashes.</summary>
+    public string Store { get; init; } = "/var/crash";
+
+    /// <summary>Address to listen on; <see cref="IPAddress.IPv6Any"/> means every address, IPv4 and IPv6.</summary>
+    public IPAddress Listen { get; init; } = IPAddress.IPv6Any;
+
+    /// <summary>UDP port of classic netdump and netconsole; 0 takes any free one (tests).</summary>
+    public int Port { get; init; } = 6666;
+
+    /// <summary>Receive threads; 0 means one for each processor, at most four.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Socket receive buffer asked for, in bytes, for each thread.</summary>
+    public int ReceiveBuffer { get; init; } = 8 << 20;
+
+    /// <summary>Networks whose datagrams are accepted.</summary>
+    public NetworkList AllowedNetworks { get; init; } = NetworkList.Private;
+
+    /// <summary>Dumps received at once; a client beyond that is logged and rebooted without a dump.</summary>
+    public int MaxConcurrentDumps { get; init; } = 256;
+
+    /// <summary>Whether classic clients need a magic file.</summary>
+    public SecurePolicy Secure { get; init; } = SecurePolicy.Auto;
+
+    /// <summary>Whether free space is compared with the expected size before a dump.</summary>
+    public bool SpaceCheck { get; init; } = true;
+
+    /// <summary>What ends a classic dump.</summary>
+    public DumpEnding Ending { get; init; } = DumpEnding.Reboot;
+
+    /// <summary>A hook script that runs longer is killed with all it started.</summary>
+    public TimeSpan HookTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Hook scripts running at once; more wait in a queue.</summary>
+    public int MaxHooks { get; init; } = 4;
+
+    /// <summary>File that gets the process id; null for none.</summary>
+    public string? PidFile { get; init; }
+
+    /// <summary>Least severe log line that is written.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Receive threads in effect.</summary>
+    public int EffectiveThreads => Threads > 0 ? Threads : Math.Min(Environment.ProcessorCount, 4);
+}
