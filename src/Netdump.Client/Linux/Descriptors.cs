@@ -1,0 +1,111 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Netdump.Client.Linux;
+
+/// <summary>Flags of open(2) that are equal on x86_64 and arm64 (asm-generic/fcntl.h).</summary>
+[Flags]
+public enum OpenFlags
+{
+    /// <summary>O_RDONLY.</summary>
+    ReadOnly = 0,
+
+    /// <summary>O_WRONLY.</summary>
+    WriteOnly = 1,
+
+    /// <summary>O_RDWR.</summary>
+    ReadWrite = 2,
+
+    /// <summary>O_NOCTTY: a terminal does not become the controlling one.</summary>
+    NoControllingTerminal = 0x100,
+
+    /// <summary>O_NONBLOCK.</summary>
+    NonBlocking = 0x800,
+}
+
+/// <summary>Bare file descriptors, for files the .NET file classes handle too cleverly: devices, procfs, pipes.</summary>
+public static partial class Descriptors
+{
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC
+
+    /// <summary>Opens an existing file, close-on-exec.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static SafeFileHandle Open(string path, OpenFlags flags)
+    {
+        while (true)
+        {
+            int descriptor = NativeOpen(path, (int)flags | CloseOnExec, 0);
+            if (descriptor >= 0) return new SafeFileHandle(descriptor, ownsHandle: true);
+            if (Marshal.GetLastPInvokeError() != Errno.Interrupted) throw LinuxException.Last($"open {path}");
+        }
+    }
+
+    /// <summary>Makes a pipe; its ends are close-on-exec unless <paramref name="writerIsInherited"/>, then only the reader is. The reader does not block.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static unsafe (SafeFileHandle Reader, SafeFileHandle Writer) Pipe(bool writerIsInherited)
+    {
+        int* ends = stackalloc int[2];
+        if (NativePipe(ends, CloseOnExec | (int)OpenFlags.NonBlocking) != 0) throw LinuxException.Last("pipe");
+        const int SetDescriptorFlags = 2; // F_SETFD
+        const int SetStatusFlags = 4; // F_SETFL
+        _ = NativeControl(ends[1], SetStatusFlags, 0);
+        if (writerIsInherited) _ = NativeControl(ends[1], SetDescriptorFlags, 0);
+        return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+    }
+
+    /// <summary>One read(2). 0 at the end of the file; -errno when the kernel refused (EAGAIN: nothing there).</summary>
+    public static unsafe int Read(SafeFileHandle file, Span<byte> buffer)
+    {
+        fixed (byte* bytes = buffer)
+        {
+            nint got = NativeRead(file, bytes, (nuint)buffer.Length);
+            return got >= 0 ? (int)got : -Marshal.GetLastPInvokeError();
+        }
+    }
+
+    /// <summary>One write(2). The number of bytes taken, or -errno.</summary>
+    public static unsafe int Write(SafeFileHandle file, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+        {
+            nint done = NativeWrite(file, start, (nuint)bytes.Length);
+            return done >= 0 ? (int)done : -Marshal.GetLastPInvokeError();
+        }
+    }
+
+    /// <summary>Waits until there is something to read in <paramref name="file"/> (or it ended), at most <paramref name="limit"/>.</summary>
+    /// <returns>False when the time was over or a signal came.</returns>
+    public static unsafe bool WaitReadable(SafeFileHandle file, TimeSpan limit)
+    {
+        PollEntry entry = new() { Descriptor = (int)file.DangerousGetHandle(), Events = PollEntry.In };
+        int ready = NativePoll(&entry, 1, (int)Math.Clamp(Math.Ceiling(limit.TotalMilliseconds), 0, int.MaxValue));
+        return ready > 0;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollEntry
+    {
+        public const short In = 1;
+        public int Descriptor;
+        public short Events;
+        public short Results;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int NativeOpen(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
+    private static unsafe partial int NativePipe(int* ends, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int NativeControl(int descriptor, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static unsafe partial nint NativeRead(SafeFileHandle file, byte* buffer, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static unsafe partial nint NativeWrite(SafeFileHandle file, byte* buffer, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static unsafe partial int NativePoll(PollEntry* entries, nuint count, int milliseconds);
+}

@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+
+namespace Netdump.Client.Linux;
+
+/// <summary>errno values this program decides by (asm-generic/errno-base.h and errno.h; equal on x86_64 and arm64).</summary>
+public static class Errno
+{
+    /// <summary>EPERM: not allowed (lockdown, capability).</summary>
+    public const int NotPermitted = 1;
+
+    /// <summary>ENOENT: no such file.</summary>
+    public const int NoEntry = 2;
+
+    /// <summary>ESRCH: no such process.</summary>
+    public const int NoProcess = 3;
+
+    /// <summary>EINTR: a signal came first; try again.</summary>
+    public const int Interrupted = 4;
+
+    /// <summary>EIO.</summary>
+    public const int InputOutput = 5;
+
+    /// <summary>ENOEXEC: not a kernel image or module of this kernel.</summary>
+    public const int NotExecutable = 8;
+
+    /// <summary>ECHILD: no child process.</summary>
+    public const int NoChild = 10;
+
+    /// <summary>EAGAIN: nothing there at the moment.</summary>
+    public const int Again = 11;
+
+    /// <summary>ENOMEM.</summary>
+    public const int NoMemory = 12;
+
+    /// <summary>EACCES.</summary>
+    public const int AccessDenied = 13;
+
+    /// <summary>EBUSY: somebody else does it or holds it.</summary>
+    public const int Busy = 16;
+
+    /// <summary>EEXIST: already there.</summary>
+    public const int Exists = 17;
+
+    /// <summary>ENODEV.</summary>
+    public const int NoDevice = 19;
+
+    /// <summary>EINVAL.</summary>
+    public const int Invalid = 22;
+
+    /// <summary>ETXTBSY: the file is open for writing.</summary>
+    public const int TextBusy = 26;
+
+    /// <summary>EPIPE: the reader of /dev/kmsg fell behind and records were overwritten.</summary>
+    public const int Pipe = 32;
+
+    /// <summary>ENOSYS: the kernel has no such call.</summary>
+    public const int NotImplemented = 38;
+
+    /// <summary>EADDRNOTAVAIL.</summary>
+    public const int AddressNotAvailable = 99;
+
+    /// <summary>ENETUNREACH: no route.</summary>
+    public const int NetworkUnreachable = 101;
+
+    /// <summary>ETIMEDOUT.</summary>
+    public const int TimedOut = 110;
+
+    /// <summary>EKEYREJECTED: the signature is of no key the kernel trusts.</summary>
+    public const int KeyRejected = 129;
+
+    /// <summary>A short text for <paramref name="error"/> as strerror(3) gives it, without its number.</summary>
+    public static string Text(int error) => Marshal.GetPInvokeErrorMessage(error);
+}

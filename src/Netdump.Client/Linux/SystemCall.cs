@@ -1,0 +1,28 @@
+using System.Runtime.InteropServices;
+
+namespace Netdump.Client.Linux;
+
+/// <summary>
+/// Calls for which the C library has no function on all releases we run on; by number, which differs between x86_64
+/// (arch/x86/entry/syscalls/syscall_64.tbl) and arm64 (include/uapi/asm-generic/unistd.h).
+/// </summary>
+internal static partial class SystemCall
+{
+    private static readonly bool Arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
+    /// <summary>finit_module.</summary>
+    public static nint LoadModule => Arm ? 273 : 313;
+
+    /// <summary>delete_module.</summary>
+    public static nint DeleteModule => Arm ? 106 : 176;
+
+    /// <summary>kexec_file_load.</summary>
+    public static nint KexecFileLoad => Arm ? 294 : 320;
+
+    /// <summary>mknodat.</summary>
+    public static nint MakeNodeAt => Arm ? 33 : 259;
+
+    /// <summary>syscall(2) with up to five words; -1 and the thread's last error on failure.</summary>
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static partial nint Invoke(nint number, nint first, nint second, nint third, nint fourth, nint fifth);
+}
