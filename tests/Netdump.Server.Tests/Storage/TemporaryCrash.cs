@@ -17,7 +17,7 @@ internal sealed class TemporaryCrash : IDisposable
     public long DiskBytes(string name)
     {
         using var du = System.Diagnostics.Process.Start(
-            new System.Diagnostics.ProcessStartInfo("du", ["--block-size=1", Directory.File(name)]) { RedirectStandardOutput = true })!;
+            new System.Diagnostics.ProcessStartInfo("du", ["--block-size=1", Directory.File(name)]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         string line = du.StandardOutput.ReadToEnd();
         du.WaitForExit();
         return long.Parse(line.Split('\t')[0]);
