@@ -56,7 +56,7 @@ public sealed class VmcoreOriginalHeaderTests
         Assert.Matches(@"page_size:\s+4096\b", output);
         Assert.Matches(@"task_struct:\s+10037e6b030\b", output);
         // Register words 16 (rip) and 19 (rsp) reached their places.
-        Assert.Matches(@"RIP: 1111000000000010\b|1111000000000010", output);
+        Assert.Contains("1111000000000010", output);
         Assert.Contains("1111000000000013", output);
     }
 
