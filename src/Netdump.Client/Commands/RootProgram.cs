@@ -1,16 +1,60 @@
 using System.CommandLine;
+using Netdump.Client.Host;
 
 namespace Netdump.Client.Commands;
 
 /// <summary>The program's commands, as an operator sees them.</summary>
 public static class RootProgram
 {
+    private const string Description = """
+        Sends the log and the memory of a crashed kernel over the network to a netdump server.
+
+        Examples:
+          echo NETDUMPADDR=10.0.0.2 > /etc/netdump.conf
+          netdump start              loads the capture kernel and starts netconsole
+          netdump start --dry-run    says what start would do
+          netdump status             says whether a crash would be dumped
+          netdump test               crashes this host, to see the dump arrive
+        """;
+
     /// <summary>Runs the command line; the exit code is 0, 1 for a failure or 2 for wrong usage.</summary>
     public static int Run(string[] args)
     {
-        var root = new RootCommand("Sends the log and the memory of a crashed kernel over the network to a netdump server.");
+        var root = new RootCommand(Description)
+        {
+            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), TestCommand.Create(),
+        };
         ParseResult parsed = root.Parse(args);
-        int code = parsed.Invoke();
-        return parsed.Errors.Count > 0 ? 2 : code;
+        if (parsed.Errors.Count > 0)
+        {
+            // With a wrong word the first error says that a command is missing, the last which word is wrong.
+            Console.Error.WriteLine($"netdump: {parsed.Errors[^1].Message} See netdump --help.");
+            return 2;
+        }
+        return Guard(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
     }
+
+    /// <summary>Turns a failure into one line on the error output and exit code 1.</summary>
+    internal static int Guard(Func<int> run)
+    {
+        try
+        {
+            return run();
+        }
+        catch (Exception e) when (e is ClientException or IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"netdump: {e.Message.ReplaceLineEndings(" ")}");
+            return 1;
+        }
+    }
+
+    /// <summary>Refuses to go on without root's rights.</summary>
+    /// <exception cref="ClientException">The process is not root's.</exception>
+    internal static void RequireRoot(string command)
+    {
+        if (!Environment.IsPrivilegedProcess) throw new ClientException($"netdump {command} needs root", $"run sudo netdump {command}");
+    }
+
+    /// <summary>The host this program runs on.</summary>
+    internal static HostFiles ThisHost { get; } = new();
 }

@@ -1,10 +1,14 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Netdump.Client.Linux;
+
 namespace Netdump.Client.Host;
 
 /// <summary>
 /// Files of the host, below a root directory: "/" on a real one, a made-up tree in tests. Symbolic links are followed inside the root,
 /// as /sys is full of them.
 /// </summary>
-public sealed class HostFiles
+public class HostFiles
 {
     private readonly string _root;
 
@@ -34,14 +38,25 @@ public sealed class HostFiles
     public IEnumerable<string> Lines(string path) => Exists(path) ? File.ReadLines(Map(path)) : [];
 
     /// <summary>
-    /// Writes a text to a file that exists already, in one write: files of /proc/sys and configfs take each write as a command of its own.
+    /// Writes a text to a file that exists already, in one write(2): files of /proc/sys and configfs take each write as a command of its own.
     /// </summary>
-    /// <exception cref="IOException">The kernel refused.</exception>
-    public void Write(string path, string text)
+    /// <exception cref="LinuxException">The kernel refused; with its errno.</exception>
+    public virtual void Write(string path, string text)
     {
-        using var file = new FileStream(Map(path), FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        file.Write(System.Text.Encoding.UTF8.GetBytes(text));
+        using SafeFileHandle file = Descriptors.Open(Map(path), OpenFlags.WriteOnly);
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        int done = Descriptors.Write(file, bytes);
+        if (done < 0) throw new LinuxException($"write {path}", -done);
+        if (done != bytes.Length) throw new LinuxException($"write {path}", Errno.InputOutput);
     }
+
+    /// <summary>Makes a directory; one that is there is no error.</summary>
+    /// <exception cref="IOException">The kernel refused.</exception>
+    public virtual void MakeDirectory(string path) => Directory.CreateDirectory(Map(path));
+
+    /// <summary>Removes a directory that holds nothing of its own; in configfs that deletes the object.</summary>
+    /// <exception cref="IOException">The kernel refused.</exception>
+    public virtual void RemoveDirectory(string path) => Directory.Delete(Map(path));
 
     /// <summary>Names in a directory, sorted; none when it is absent.</summary>
     public IReadOnlyList<string> Names(string directory)

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Runtime.CompilerServices;
+using Netdump.Client.Configuration;
+using Netdump.Client.Host;
+
+namespace Netdump.Client.Commands;
+
+/// <summary><c>netdump start</c> and <c>netdump restart</c>.</summary>
+internal static class StartCommand
+{
+    public static Option<string?> ConfigOption() => new("--config", "-c") { Description = "Configuration file, instead of /etc/netdump.conf and its like", HelpName = "FILE" };
+
+    public static Command Create()
+    {
+        Option<string?> config = ConfigOption();
+        var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Change nothing; say what would be done" };
+        var replace = new Option<bool>("--replace") { Description = "Replace a crash kernel that another program loaded" };
+        var command = new Command("start", "Arms this host: loads the capture kernel, sets kernel.panic_on_oops, starts netconsole.") { config, dryRun, replace };
+        command.SetAction(p => Start(p.GetValue(config), p.GetValue(dryRun), p.GetValue(replace)));
+        return command;
+    }
+
+    public static Command CreateRestart()
+    {
+        Option<string?> config = ConfigOption();
+        var command = new Command("restart", "Arms this host anew, with the configuration as it is now.") { config };
+        // The new crash kernel replaces the old one in a single step: the host is never without.
+        command.SetAction(p => Start(p.GetValue(config), dryRun: false, replace: false));
+        return command;
+    }
+
+    private static int Start(string? file, bool dryRun, bool replace)
+    {
+        HostFiles host = RootProgram.ThisHost;
+        ClientConfiguration configuration = ClientConfiguration.Load(host, file);
+        if (!dryRun) RootProgram.RequireRoot("start");
+        if (!dryRun && RuntimeFeature.IsDynamicCodeSupported)
+            throw new ClientException("this is a development build, which cannot run in a capture kernel", "start the published program (make publish)");
+        ArmingPlan plan = ArmingPlan.Make(host, configuration, replace);
+        foreach (Check check in plan.Checks) Console.WriteLine(check);
+        if (dryRun) Describe(plan);
+        else new Arming(host, TimeProvider.System, Console.WriteLine).Start(plan);
+        SayWhere(plan, dryRun);
+        return 0;
+    }
+
+    private static void Describe(ArmingPlan plan)
+    {
+        if (plan.CrashKernel is { } crash)
+        {
+            Console.WriteLine($"would load {crash.Kernel}");
+            Console.WriteLine($"  command line: {crash.CommandLine}");
+            Console.WriteLine($"  modules: {string.Join(' ', crash.Image.Drivers.Modules.Select(m => m.Name))}");
+            Console.WriteLine($"  firmware: {(crash.Image.Drivers.Firmware.Count == 0 ? "none" : string.Join(' ', crash.Image.Drivers.Firmware.Select(f => f.Path)))}");
+            if (plan.Configuration.PanicOnOops) Console.WriteLine("would set kernel.panic_on_oops=1");
+        }
+        foreach (ConsolePlan console in plan.Consoles)
+        {
+            NetConsoleSettings s = console.Settings;
+            Console.WriteLine($"would start netconsole {console.Name}: {s.Device} {s.Local} -> {s.Remote}:{s.RemotePort} ({s.Mac})");
+        }
+    }
+
+    private static void SayWhere(ArmingPlan plan, bool dryRun)
+    {
+        if (plan.Paths is [var first, ..])
+        {
+            Console.WriteLine($"{(dryRun ? "would be armed" : "armed")}: a crash of this host is dumped to {first.Server} ({first.Address}),");
+            Console.WriteLine($"there in /var/crash/{CaptureNetwork.Plain(first.Local.Address).Replace(':', '_')}-DATE-TIME/: log, vmcore");
+        }
+        else
+        {
+            Console.WriteLine($"{(dryRun ? "would send" : "sending")} console lines only: NETDUMPADDR is empty");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using System.CommandLine;
+using Netdump.Client.Host;
+
+namespace Netdump.Client.Commands;
+
+/// <summary><c>netdump stop</c>.</summary>
+internal static class StopCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("stop", "Disarms this host: unloads the capture kernel, stops netconsole, puts kernel.panic_on_oops back.");
+        command.SetAction(_ =>
+        {
+            RootProgram.RequireRoot("stop");
+            new Arming(RootProgram.ThisHost, TimeProvider.System, Console.WriteLine).Stop();
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,99 @@
+using System.Net;
+using System.Net.Sockets;
+using Netdump.Client.Configuration;
+using Netdump.Client.Linux;
+
+namespace Netdump.Client.Host;
+
+/// <summary>How packets reach a server from this host, as the kernel's routing tables say now.</summary>
+/// <param name="Server">The server as configured.</param>
+/// <param name="Address">Its address.</param>
+/// <param name="Route">The kernel's answer.</param>
+/// <param name="Device">Interface the route takes.</param>
+/// <param name="Local">Source address and the network it lies in.</param>
+public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route, Link Device, InterfaceAddress Local)
+{
+    /// <summary>The address that is resolved to a hardware address: the router's, or the server's own.</summary>
+    public IPAddress NextHop => Route.Gateway ?? Address;
+
+    /// <summary>Finds the way to a server.</summary>
+    /// <param name="netlink">The kernel's routing tables.</param>
+    /// <param name="server">Name or address.</param>
+    /// <param name="device">Only by this interface (DEV), or null.</param>
+    /// <exception cref="ClientException">The name is unknown, there is no route, or the server is this host.</exception>
+    public static ServerPath Find(RouteNetlink netlink, Endpoint server, string? device)
+    {
+        int index = 0;
+        if (device is not null)
+        {
+            index = netlink.Links().FirstOrDefault(l => l.Name == device)?.Index
+                ?? throw new ClientException($"DEV={device}: there is no such interface", "leave DEV empty to take the one the route uses");
+        }
+        ClientException? failure = null;
+        foreach (IPAddress address in Resolve(server))
+        {
+            try
+            {
+                Route route = netlink.Lookup(address, index);
+                if (route.Type == Route.Local) throw new ClientException($"server {server.Host} is this host itself", "a crashed host cannot receive: name another one");
+                Link link = netlink.Link(route.Index) ?? throw new ClientException($"no route to server {server.Host} ({address})");
+                IPAddress source = route.Source ?? throw new ClientException($"{link.Name} has no address to send to {server.Host} from");
+                InterfaceAddress[] own = [.. netlink.Addresses().Where(a => SameAddress(a.Address, source))];
+                InterfaceAddress local = own.FirstOrDefault(a => a.Index == link.Index)
+                    // The address of another interface (a loopback one, say): in the capture kernel it moves to the one that sends.
+                    ?? new InterfaceAddress(link.Index, source, source.AddressFamily == AddressFamily.InterNetwork ? 32 : 128, 0, 0);
+                return new ServerPath(server, address, route, link, local);
+            }
+            catch (LinuxException e)
+            {
+                failure ??= new ClientException($"no route to server {server.Host} ({address})", "bring the network up, or correct NETDUMPADDR", e);
+            }
+        }
+        throw failure ?? new ClientException($"server {server.Host} has no address");
+    }
+
+    /// <summary>The hardware address of the next hop; asks for it with a datagram when the kernel does not know it. Null when nobody answers.</summary>
+    /// <param name="netlink">The kernel's neighbour tables.</param>
+    /// <param name="limit">How long to wait for an answer.</param>
+    public MacAddress? FindNextHop(RouteNetlink netlink, TimeSpan limit)
+    {
+        if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } known) return known.Mac;
+        using var socket = new Socket(NextHop.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        long start = TimeProvider.System.GetTimestamp();
+        const int DiscardPort = 9; // RFC 863: nobody has to answer, the question of the link below is what matters
+        do
+        {
+            try
+            {
+                socket.SendTo([0], new IPEndPoint(NextHop, DiscardPort));
+            }
+            catch (SocketException)
+            {
+                // "no route to host" until the neighbour answers
+            }
+            for (int i = 0; i < 10; i++)
+            {
+                socket.Poll(50_000, SelectMode.SelectError);
+                if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } found) return found.Mac;
+            }
+        }
+        while (TimeProvider.System.GetElapsedTime(start) < limit);
+        return null;
+    }
+
+    private static bool SameAddress(IPAddress a, IPAddress b) => a.GetAddressBytes().AsSpan().SequenceEqual(b.GetAddressBytes());
+
+    private static IPAddress[] Resolve(Endpoint server)
+    {
+        if (IPAddress.TryParse(server.Host, out IPAddress? literal)) return [literal];
+        try
+        {
+            // IPv4 first: netconsole and the original's servers speak it everywhere.
+            return [.. Dns.GetHostAddresses(server.Host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6)];
+        }
+        catch (SocketException e)
+        {
+            throw new ClientException($"server {server.Host} cannot be resolved", "correct NETDUMPADDR, or write the numeric address", e);
+        }
+    }
+}
