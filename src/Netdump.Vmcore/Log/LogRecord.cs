@@ -1,0 +1,24 @@
+namespace Netdump.Vmcore.Log;
+
+/// <summary>One record of the dead kernel's log.</summary>
+/// <param name="Sequence">The kernel's running number of the record; the same as in /dev/kmsg and extended netconsole.</param>
+/// <param name="Nanoseconds">Nanoseconds since boot.</param>
+/// <param name="Facility">syslog facility, 0 for the kernel's own.</param>
+/// <param name="Level">syslog level, 0 (emergency) to 7 (debug).</param>
+/// <param name="Flags">Low five bits of the kernel's flags: 2 ends with a newline, 8 may be continued.</param>
+/// <param name="CallerId">Thread id, or with bit 31 set the CPU's number.</param>
+/// <param name="Text">The text without its final newline; any bytes, with newlines inside.</param>
+/// <param name="Subsystem">Subsystem of the device the record speaks of, or null.</param>
+/// <param name="Device">That device in the kernel's notation (<c>+pci:0000:00:03.0</c>), or null.</param>
+public readonly record struct LogRecord(
+    ulong Sequence, ulong Nanoseconds, byte Facility, byte Level, byte Flags, uint CallerId, ReadOnlyMemory<byte> Text,
+    string? Subsystem, string? Device)
+{
+    private const uint ProcessorBit = 1u << 31;
+
+    /// <summary>The thread that printed the record; null when a CPU did outside of any thread.</summary>
+    public int? Thread => (CallerId & ProcessorBit) == 0 ? (int)CallerId : null;
+
+    /// <summary>The CPU that printed the record outside of any thread; null when a thread did.</summary>
+    public int? Processor => (CallerId & ProcessorBit) != 0 ? (int)(CallerId & ~ProcessorBit) : null;
+}
