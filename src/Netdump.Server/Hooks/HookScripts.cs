@@ -34,6 +34,7 @@ public sealed partial class HookScripts
     private const int KillSignal = 9;
 
     private readonly string _directory;
+    private readonly string _root; // where the original's scripts began, too
     private readonly LiveOptions _options;
     private readonly ILogger _log;
     private readonly Lock _lock = new();
@@ -44,6 +45,7 @@ public sealed partial class HookScripts
     public HookScripts(CrashStore store, LiveOptions options, ILogger log)
     {
         _directory = store.ScriptDirectory;
+        _root = store.Root;
         _options = options;
         _log = log;
     }
@@ -92,7 +94,7 @@ public sealed partial class HookScripts
     private async Task<int?> RunNowAsync(string script, string name, IPAddress address, string? directory)
     {
         // setsid gives the script a process group of its own, so that all it starts can be killed together.
-        ProcessStartInfo start = new("setsid") { UseShellExecute = false, RedirectStandardInput = true, WorkingDirectory = _directory };
+        ProcessStartInfo start = new("setsid") { UseShellExecute = false, RedirectStandardInput = true, WorkingDirectory = _root };
         start.ArgumentList.Add(script);
         start.ArgumentList.Add(address.ToString());
         if (directory is not null) start.ArgumentList.Add(directory);

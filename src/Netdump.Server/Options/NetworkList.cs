@@ -53,7 +53,7 @@ public sealed class NetworkList : IEquatable<NetworkList>
         public static Network Parse(string text)
         {
             int slash = text.IndexOf('/');
-            if (!IPAddress.TryParse(slash < 0 ? text : text[..slash], out IPAddress? address) || address is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6, ScopeId: not 0 })
+            if (!IPAddress.TryParse(slash < 0 ? text : text[..slash], out IPAddress? address) || text.Contains('%'))
                 throw new FormatException($"'{text}' is no network; write it like 10.0.0.0/8, fd00::/8, 192.0.2.7 or any");
             AddressKey key = AddressKey.From(address);
             int bits = key.IsIPv4 && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128;
