@@ -102,6 +102,12 @@ internal static partial class Log
     [LoggerMessage(314, LogLevel.Warning, "{Address}: no answer any more, session ended; what came is kept in {Directory}")]
     public static partial void SessionLost(ILogger log, IPAddress address, string directory);
 
+    [LoggerMessage(320, LogLevel.Error, "{Address}: its console cannot be written and is held back: {Reason}")]
+    public static partial void ConsoleNotWritten(ILogger log, IPAddress address, string reason);
+
+    [LoggerMessage(321, LogLevel.Error, "{Address}: the log in {Directory} cannot be written and is held back: {Reason}")]
+    public static partial void CrashLogNotWritten(ILogger log, IPAddress address, string directory, string reason);
+
     [LoggerMessage(400, LogLevel.Warning, "hook {Hook} for {Address} ended with status {Status}")]
     public static partial void HookFailed(ILogger log, string hook, IPAddress address, int status);
 

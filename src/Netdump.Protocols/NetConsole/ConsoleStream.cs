@@ -30,6 +30,8 @@ public sealed class ConsoleStream
     private readonly ConsoleWorkspace _workspace;
     private readonly SequenceSet _seen = new();
     private readonly RecentTimes _recent = new();
+    private readonly bool _twoKernels;
+    private SequenceSet? _captureSeen;
     private FragmentAssembler? _fragments;
     private BasicLineJoiner? _lines;
     private ClassicLog? _log;
@@ -37,7 +39,15 @@ public sealed class ConsoleStream
     private long _conflictingBefore;
 
     /// <summary>A stream that has received nothing.</summary>
-    public ConsoleStream(ConsoleWorkspace workspace) => _workspace = workspace;
+    /// <param name="workspace">What the thread's streams share.</param>
+    /// <param name="twoKernels">
+    /// Whether our capture client is the sender: the dead kernel's numbers and the capture kernel's own then mean different records.
+    /// </param>
+    public ConsoleStream(ConsoleWorkspace workspace, bool twoKernels = false)
+    {
+        _workspace = workspace;
+        _twoKernels = twoKernels;
+    }
 
     /// <summary>Which boot the extended records belong to.</summary>
     public BootWatch ExtendedBoot { get; } = new();
@@ -70,7 +80,7 @@ public sealed class ConsoleStream
         }
 
         // A late copy of a piece must not open its record again.
-        if (IsKnown(record) && !ExtendedBoot.NumbersStartOver(record, known: true, now))
+        if (!_twoKernels && IsKnown(record) && !ExtendedBoot.NumbersStartOver(record, known: true, now))
         {
             _workspace.Duplicates++;
             return;
@@ -165,6 +175,13 @@ public sealed class ConsoleStream
         if (release.IsEmpty) lines.TryGet(RecordLineKind.SysData, "release"u8, out release);
         // What a marker has torn identifies nothing.
         if (lost > 0) bootId = release = default;
+        if (lines.TryGet(RecordLineKind.UserData, "NETDUMP"u8, out ReadOnlySpan<byte> origin) && origin.SequenceEqual("capture"u8))
+        {
+            _captureSeen ??= new SequenceSet();
+            if (_captureSeen.Add(record.Sequence)) Hand(record, raw, lost, BootVerdict.Same, isCapture: true, sink);
+            else _workspace.Duplicates++;
+            return;
+        }
 
         bool known = IsKnown(record);
         BootVerdict boot = ExtendedBoot.Observe(record, bootId, release, known, now);
@@ -190,7 +207,11 @@ public sealed class ConsoleStream
             _workspace.PartialRecords++;
         }
 
-        lines.TryGet(RecordLineKind.UserData, "NETDUMP"u8, out ReadOnlySpan<byte> origin);
+        Hand(record, raw, lost, boot, isCapture: false, sink);
+    }
+
+    private void Hand(in ExtendedRecord record, ReadOnlySpan<byte> raw, int lost, BootVerdict boot, bool isCapture, ConsoleSink sink)
+    {
         ReadOnlySpan<byte> escaped = record.EscapedText;
         ReadOnlySpan<byte> text = escaped;
         if (escaped.Contains((byte)'\\')) text = _workspace.Unescaped.AsSpan(0, EscapedText.Unescape(escaped, _workspace.Unescaped));
@@ -204,7 +225,7 @@ public sealed class ConsoleStream
             Priority = record.Priority,
             Microseconds = record.Microseconds,
             IsPartial = lost > 0,
-            IsCapture = origin.SequenceEqual("capture"u8),
+            IsCapture = isCapture,
         });
     }
 

@@ -58,7 +58,7 @@ public sealed class FragmentAssembler
             return;
         }
 
-        OpenRecord? record = Find(piece.Sequence);
+        OpenRecord? record = Find(piece);
         if (record is null)
         {
             record = Open(piece, now);
@@ -119,10 +119,10 @@ public sealed class FragmentAssembler
         return hole < all ? hole : all;
     }
 
-    private OpenRecord? Find(ulong sequence)
+    private OpenRecord? Find(in ExtendedRecord piece)
     {
         foreach (OpenRecord record in _open)
-            if (record.Sequence == sequence && !record.Evicted) return record;
+            if (record.Sequence == piece.Sequence && record.Microseconds == piece.Microseconds && !record.Evicted) return record;
         return null;
     }
 

@@ -1,0 +1,279 @@
+using System.Net;
+using Netdump.Protocols.NetConsole;
+using Netdump.Server.Receivers.Udp;
+using Netdump.Server.Store;
+
+namespace Netdump.Server.Receivers.Console;
+
+/// <summary>
+/// The consoles of all hosts of one engine thread. The dump port's demultiplexer classifies each datagram
+/// (<see cref="Protocols.Dialects.Classify"/> with <see cref="ContinuesBasic"/>) and hands over what belongs to no session:
+/// <see cref="ReceiveExtended"/>, <see cref="ReceiveBasic"/>, <see cref="ReceiveLog"/>; and calls <see cref="Advance"/> and
+/// <see cref="Stop"/> as the engine calls it. Lane-owned, not thread-safe, bounded in streams and memory.
+/// </summary>
+public sealed class ConsoleReceiver
+{
+    /// <summary>Longest time between a record's arrival and its being written.</summary>
+    public static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>A stream silent for this long is forgotten; its host's boot is known from the disk when it speaks again.</summary>
+    public static readonly TimeSpan IdleTimeout = TimeSpan.FromMinutes(10);
+
+    /// <summary>Streams (address and port) kept; beyond that, streams of unknown senders are refused until others fall silent.</summary>
+    public const int MaximumStreams = 32_768;
+
+    /// <summary>Streams of one address kept.</summary>
+    public const int MaximumStreamsOfHost = 64;
+
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(30);
+
+    private readonly ConsoleFiles _files;
+    private readonly ConsoleWorkspace _workspace = new();
+    private readonly Action<IPAddress> _hostStarted;
+    private readonly ConsoleSink _sink;
+    private readonly Dictionary<Peer, Source> _sources = [];
+    private readonly Dictionary<AddressKey, Host> _hosts = [];
+    private readonly List<Source> _waiting = [];
+    private readonly List<Host> _dirty = [];
+    private TimeSpan _flushAt = TimeSpan.MaxValue;
+    private TimeSpan _sweepAt;
+    private TimeSpan _now;
+    private Source _current = null!;
+
+    /// <summary>Consoles of a store.</summary>
+    /// <param name="store">Where the files go.</param>
+    /// <param name="time">Wall clock and local zone.</param>
+    /// <param name="log">Where failures are told.</param>
+    /// <param name="hostStarted">
+    /// Called once when a classic client announces that its module was loaded (LOG with offset 0, or its startup line): the
+    /// <c>netdump-start</c> hook. Called on the lane's thread; must not block.
+    /// </param>
+    public ConsoleReceiver(CrashStore store, TimeProvider time, ILogger log, Action<IPAddress> hostStarted)
+    {
+        _files = new ConsoleFiles(store, time, log);
+        _hostStarted = hostStarted;
+        _sink = Take;
+    }
+
+    /// <summary>Streams known now.</summary>
+    public int StreamCount => _sources.Count;
+
+    /// <summary>Datagrams of unknown senders refused because too many are known.</summary>
+    public long Refused { get; private set; }
+
+    /// <summary>Counters of what was dropped or came in part.</summary>
+    public ConsoleWorkspace Workspace => _workspace;
+
+    /// <summary>Whether a basic line of this sender is unfinished, so that any text is its rest.</summary>
+    public bool ContinuesBasic(in Peer peer, TimeSpan now) => _sources.TryGetValue(peer, out Source? source) && source.Stream.ContinuesBasic(now);
+
+    /// <summary>An extended record, or a piece, from a port without a session.</summary>
+    public void ReceiveExtended(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+    {
+        if (!TryEnter(peer, now)) return;
+        _current.Stream.ReceiveExtended(datagram, now, _sink);
+        Leave();
+    }
+
+    /// <summary>Basic text.</summary>
+    public void ReceiveBasic(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+    {
+        if (!TryEnter(peer, now)) return;
+        _current.Stream.ReceiveBasic(datagram, now, _sink);
+        Leave();
+    }
+
+    /// <summary>The text of a classic LOG reply that belongs to no session.</summary>
+    public void ReceiveLog(uint offset, ReadOnlySpan<byte> text, in Peer peer, TimeSpan now)
+    {
+        if (!TryEnter(peer, now)) return;
+        _current.Stream.ReceiveLog(offset, text, now, _sink);
+        Leave();
+    }
+
+    /// <summary>The console log of a host, for the <see cref="CrashLog"/> of a crash that begins. Made if the host was silent until now.</summary>
+    public ConsoleLog LogOf(in Peer peer)
+    {
+        if (_hosts.TryGetValue(peer.Key, out Host? host)) return host.Log;
+        return new ConsoleLog(_files, peer.Address);
+    }
+
+    /// <summary>Delivers what has waited long enough and writes what has been gathered; returns when it wants to be called again.</summary>
+    public TimeSpan Advance(TimeSpan now)
+    {
+        _now = now;
+        TimeSpan next = TimeSpan.MaxValue;
+        for (int i = _waiting.Count - 1; i >= 0; i--)
+        {
+            Source source = _waiting[i];
+            if (source.Stream.NextDeadline <= now)
+            {
+                _current = source;
+                source.Stream.Advance(now, _sink);
+            }
+
+            TimeSpan deadline = source.Stream.NextDeadline;
+            if (deadline == TimeSpan.MaxValue)
+            {
+                source.Waiting = false;
+                _waiting.RemoveAt(i);
+            }
+            else if (deadline < next)
+            {
+                next = deadline;
+            }
+        }
+
+        if (now >= _flushAt) FlushDirty();
+        if (now >= _sweepAt) Sweep(now, IdleTimeout);
+        if (_flushAt < next) next = _flushAt;
+        if (_sources.Count > 0 && _sweepAt < next) next = _sweepAt;
+        return next;
+    }
+
+    /// <summary>Delivers and writes everything that is held, and closes the files.</summary>
+    public void Stop()
+    {
+        foreach (Source source in _sources.Values)
+        {
+            _current = source;
+            source.Stream.Flush(_now, _sink);
+        }
+
+        FlushDirty();
+        _files.CloseAll();
+    }
+
+    private bool TryEnter(in Peer peer, TimeSpan now)
+    {
+        _now = now;
+        if (!_sources.TryGetValue(peer, out Source? source))
+        {
+            if (!TryAdd(peer, now, out source)) return false;
+        }
+
+        source.LastAt = now;
+        _current = source;
+        return true;
+    }
+
+    private void Leave()
+    {
+        if (_current.Waiting || _current.Stream.NextDeadline == TimeSpan.MaxValue) return;
+        _current.Waiting = true;
+        _waiting.Add(_current);
+    }
+
+    private bool TryAdd(in Peer peer, TimeSpan now, out Source source)
+    {
+        source = null!;
+        if (_sources.Count >= MaximumStreams && now >= _sweepAt - SweepInterval + TimeSpan.FromSeconds(1)) Sweep(now, TimeSpan.FromMinutes(1));
+        if (_sources.Count >= MaximumStreams)
+        {
+            Refused++;
+            return false;
+        }
+
+        if (!_hosts.TryGetValue(peer.Key, out Host? host))
+        {
+            host = new Host(new ConsoleLog(_files, peer.Address));
+            _hosts.Add(peer.Key, host);
+        }
+
+        if (host.Sources.Count >= MaximumStreamsOfHost) Forget(host.Sources.MinBy(s => s.LastAt)!);
+        source = new Source(peer, host, new ConsoleStream(_workspace));
+        host.Sources.Add(source);
+        _sources.Add(peer, source);
+        return true;
+    }
+
+    private void Take(in ConsoleRecord record)
+    {
+        Source source = _current;
+        Host host = source.Host;
+        BootWatch watch = record.Kind == ConsoleRecordKind.Extended ? source.Stream.ExtendedBoot : source.Stream.BasicBoot;
+        bool boot = host.Log.Add(record, watch, source.Peer.Port, _now);
+        if (boot) host.Announced = false;
+        if (record.IsStartup && !host.Announced)
+        {
+            host.Announced = true;
+            _hostStarted(host.Log.Address);
+        }
+
+        if (!host.Dirty)
+        {
+            host.Dirty = true;
+            _dirty.Add(host);
+            if (_flushAt == TimeSpan.MaxValue) _flushAt = _now + FlushInterval;
+        }
+
+        if (host.Log.NeedsFlush) host.Log.Flush();
+    }
+
+    private void FlushDirty()
+    {
+        _flushAt = TimeSpan.MaxValue;
+        foreach (Host host in _dirty)
+        {
+            host.Log.Flush();
+            host.Dirty = false;
+        }
+
+        // What the disk refused is tried again.
+        _dirty.RemoveAll(h => !h.Log.IsDirty);
+        foreach (Host host in _dirty) host.Dirty = true;
+        if (_dirty.Count > 0) _flushAt = _now + TimeSpan.FromSeconds(1);
+    }
+
+    private void Sweep(TimeSpan now, TimeSpan idle)
+    {
+        _sweepAt = now + SweepInterval;
+        List<Source> silent = [.. _sources.Values.Where(s => now - s.LastAt >= idle)];
+        foreach (Source source in silent) Forget(source);
+    }
+
+    private void Forget(Source source)
+    {
+        Source before = _current;
+        _current = source;
+        source.Stream.Flush(_now, _sink);
+        _current = before;
+        _sources.Remove(source.Peer);
+        if (source.Waiting) _waiting.Remove(source);
+        Host host = source.Host;
+        host.Sources.Remove(source);
+        if (host.Sources.Count > 0) return;
+        host.Log.Flush();
+        if (host.Dirty) _dirty.Remove(host);
+        _hosts.Remove(source.Peer.Key);
+    }
+
+    /// <summary>One sender: address and port.</summary>
+    private sealed class Source(Peer peer, Host host, ConsoleStream stream)
+    {
+        public Peer Peer { get; } = peer;
+
+        public Host Host { get; } = host;
+
+        public ConsoleStream Stream { get; } = stream;
+
+        public TimeSpan LastAt { get; set; }
+
+        /// <summary>Whether it is in the list of those that hold something back.</summary>
+        public bool Waiting { get; set; }
+    }
+
+    /// <summary>One address.</summary>
+    private sealed class Host(ConsoleLog log)
+    {
+        public ConsoleLog Log { get; } = log;
+
+        public List<Source> Sources { get; } = [];
+
+        /// <summary>Whether it is in the list of those with something to write.</summary>
+        public bool Dirty { get; set; }
+
+        /// <summary>Whether this boot's module was announced.</summary>
+        public bool Announced { get; set; }
+    }
+}

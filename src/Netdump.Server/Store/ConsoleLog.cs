@@ -1,0 +1,274 @@
+using System.Buffers;
+using System.Net;
+using Netdump.Protocols.NetConsole;
+
+namespace Netdump.Server.Store;
+
+/// <summary>
+/// The console of one host: <c>console/HOST/yyyy-MM-dd.log</c> (local date; rendered text, all that came) and
+/// <c>console/HOST/boot</c> with <c>boot.1</c> before it (what the present boot sent, as received, at most 8 MiB), from which the log of a
+/// crash is made. Writes are gathered: call <see cref="Flush"/> at least every 200 ms. Lane-owned, not thread-safe.
+/// </summary>
+public sealed class ConsoleLog
+{
+    /// <summary>Gathered bytes after which <see cref="NeedsFlush"/> asks to be written at once.</summary>
+    public const int FlushBytes = 64 * 1024;
+
+    private const int HeldLimit = 128 * 1024;
+    private const int BufferKept = 16 * 1024;
+    private const long HalfOfBoot = 4 * 1024 * 1024;
+
+    private readonly ConsoleFiles _files;
+    private readonly HostBoot _boot = new();
+    private ArrayBufferWriter<byte> _text = new();
+    private ArrayBufferWriter<byte> _journal = new();
+    private string? _directory;
+    private long _bootLength;
+    private bool _loaded;
+    private bool _bootBegins;
+    private bool _lineOpen;
+    private bool _failing;
+    private ulong _refused;
+    private TimeSpan _writtenEpoch = TimeSpan.MaxValue;
+
+    /// <summary>The console of one address. Touches no disk until something is written or read.</summary>
+    public ConsoleLog(ConsoleFiles files, IPAddress address)
+    {
+        _files = files;
+        Address = address;
+    }
+
+    /// <summary>Whose console it is.</summary>
+    public IPAddress Address { get; }
+
+    /// <summary>Whether something waits to be written.</summary>
+    public bool IsDirty => _text.WrittenCount > 0 || _journal.WrittenCount > 0 || _bootBegins;
+
+    /// <summary>Whether so much waits that it should be written now.</summary>
+    public bool NeedsFlush => _text.WrittenCount + _journal.WrittenCount >= FlushBytes;
+
+    internal ILogger Log => _files.Log;
+
+    internal TimeProvider Time => _files.Time;
+
+    /// <summary>Takes a record. True when a new boot of the host begins with it.</summary>
+    /// <param name="record">As a stream of this host delivered it.</param>
+    /// <param name="watch">What that stream knows of its boot.</param>
+    /// <param name="port">The stream's UDP port.</param>
+    /// <param name="now">Monotonic time.</param>
+    public bool Add(in ConsoleRecord record, BootWatch watch, ushort port, TimeSpan now)
+    {
+        Load(now);
+        bool fresh = !record.IsCapture && _boot.Observe(record, watch, now);
+        if (fresh) BeginBoot();
+        if (_text.WrittenCount + _journal.WrittenCount > HeldLimit)
+        {
+            _refused++; // the disk takes nothing, and memory has its bounds
+            return fresh;
+        }
+
+        Render(record);
+        if (record.IsCapture) return fresh;
+        JournalKind kind = record.Kind switch
+        {
+            ConsoleRecordKind.Extended => JournalKind.Extended,
+            ConsoleRecordKind.Line => JournalKind.Line,
+            ConsoleRecordKind.Text => JournalKind.Text,
+            _ => JournalKind.Loss,
+        };
+        Journal.Write(_journal, kind, port, Wall(), record.IsPartial ? 1 : record.Lost, record.Raw);
+        return fresh;
+    }
+
+    /// <summary>Writes what has been gathered. A failure is logged once; the data is held (128 KiB at most) and tried again.</summary>
+    public void Flush()
+    {
+        if (!IsDirty) return;
+        try
+        {
+            _directory ??= _files.DirectoryOf(Address);
+            if (_text.WrittenCount > 0)
+            {
+                _files.Append(Path.Combine(_directory, $"{_files.Time.GetLocalNow():yyyy-MM-dd}.log"), _text.WrittenSpan);
+                Clear(ref _text);
+            }
+
+            FlushJournal(_directory);
+            _failing = false;
+            if (_refused > 0) MarkRefused();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (!_failing) Server.Log.ConsoleNotWritten(_files.Log, Address, e.Message);
+            _failing = true;
+        }
+    }
+
+    /// <summary>Everything the present boot sent, oldest first.</summary>
+    internal List<JournalEntry> ReadBoot(TimeSpan now)
+    {
+        Load(now);
+        Flush();
+        if (_directory is null) return [];
+        List<JournalEntry> entries = Journal.Read(Path.Combine(_directory, "boot.1"));
+        entries.AddRange(Journal.Read(Path.Combine(_directory, "boot")));
+        if (_journal.WrittenCount == 0) return entries;
+        // The disk refuses: what is held counts as well.
+        byte[] held = [.. Journal.Signature, .. _journal.WrittenSpan];
+        entries.AddRange(Journal.Parse(held));
+        return entries;
+    }
+
+    private long Wall() => (_files.Time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    private void BeginBoot()
+    {
+        if (_lineOpen) _text.Write("\n"u8);
+        _lineOpen = false;
+        _text.Write("-- boot --\n"u8);
+        _journal.ResetWrittenCount();
+        _bootBegins = true;
+        _writtenEpoch = TimeSpan.MaxValue;
+    }
+
+    private void Render(in ConsoleRecord record)
+    {
+        if (_lineOpen && record.Kind != ConsoleRecordKind.Text)
+        {
+            _text.Write("\n"u8);
+            _lineOpen = false;
+        }
+
+        switch (record.Kind)
+        {
+            case ConsoleRecordKind.Extended:
+                ConsoleText.Render(_text, record.Microseconds, record.Text);
+                break;
+            case ConsoleRecordKind.Text:
+                RenderPiece(record.Text);
+                break;
+            default:
+                ConsoleText.Render(_text, null, record.Raw);
+                break;
+        }
+    }
+
+    /// <summary>Classic text comes in pieces that are no lines: a line stays open until its newline comes.</summary>
+    private void RenderPiece(ReadOnlySpan<byte> text)
+    {
+        while (!text.IsEmpty)
+        {
+            int newline = text.IndexOf((byte)'\n');
+            ConsoleText.WriteVisible(_text, newline < 0 ? text : text[..newline]);
+            _lineOpen = newline < 0;
+            if (newline < 0) return;
+            _text.Write("\n"u8);
+            text = text[(newline + 1)..];
+        }
+    }
+
+    private void FlushJournal(string directory)
+    {
+        string boot = Path.Combine(directory, "boot");
+        string older = Path.Combine(directory, "boot.1");
+        if (_bootBegins)
+        {
+            _files.Close(boot);
+            File.Delete(older);
+            File.Delete(boot);
+            _bootLength = 0;
+            _bootBegins = false;
+        }
+
+        bool epochImproved = _boot.Epoch != TimeSpan.MaxValue && _boot.Epoch < _writtenEpoch - TimeSpan.FromSeconds(1);
+        if (_journal.WrittenCount == 0 && !epochImproved) return;
+        if (_bootLength + _journal.WrittenCount > HalfOfBoot)
+        {
+            _files.Close(boot);
+            if (File.Exists(boot)) File.Move(boot, older, overwrite: true);
+            _bootLength = 0;
+        }
+
+        if (_bootLength == 0 || epochImproved)
+        {
+            ArrayBufferWriter<byte> head = new();
+            if (_bootLength == 0) head.Write(Journal.Signature);
+            Journal.Write(head, JournalKind.Boot, 0, Wall(), EpochOnWall(), _boot.Id);
+            _files.Append(boot, head.WrittenSpan);
+            _bootLength += head.WrittenCount;
+            _writtenEpoch = _boot.Epoch;
+        }
+
+        _files.Append(boot, _journal.WrittenSpan);
+        _bootLength += _journal.WrittenCount;
+        Clear(ref _journal);
+    }
+
+    private ulong EpochOnWall() => _boot.Epoch == TimeSpan.MaxValue
+        ? 0
+        : (ulong)Math.Max(0, Wall() - ((_boot.Now - _boot.Epoch).Ticks / TimeSpan.TicksPerMicrosecond));
+
+    /// <summary>Goes on with the boot that an earlier run of the server was receiving.</summary>
+    private void Load(TimeSpan now)
+    {
+        if (_loaded) return;
+        _loaded = true;
+        string directory;
+        try
+        {
+            directory = _files.DirectoryOf(Address);
+        }
+        catch (StoreException)
+        {
+            return; // told when writing fails
+        }
+
+        _directory = directory;
+        string path = Path.Combine(directory, "boot");
+        List<JournalEntry> entries = Journal.Read(path);
+        if (entries.Count == 0) return;
+        TrimTornEnd(path, entries);
+        ulong last = 0;
+        JournalEntry boot = default;
+        foreach (JournalEntry entry in entries)
+        {
+            if (entry.Kind == JournalKind.Boot) boot = entry;
+            if (entry.Kind == JournalKind.Extended && ExtendedRecord.TryParse(entry.Payload.Span, out ExtendedRecord record))
+                last = Math.Max(last, record.Microseconds);
+        }
+
+        TimeSpan epoch = boot.Value == 0 ? TimeSpan.MaxValue : now - TimeSpan.FromMicroseconds(Wall() - (long)boot.Value);
+        _boot.Restore(boot.Payload.ToArray(), epoch, last, now);
+        _writtenEpoch = epoch;
+    }
+
+    /// <summary>A power cut may have left half an entry at the end, which would hide what is appended now.</summary>
+    private void TrimTornEnd(string path, List<JournalEntry> entries)
+    {
+        _bootLength = Journal.LengthOf(entries);
+        try
+        {
+            using FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            if (file.Length > _bootLength) file.SetLength(_bootLength);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Told when the next record cannot be written either.
+        }
+    }
+
+    private void MarkRefused()
+    {
+        ArrayBufferWriter<byte> marker = new();
+        LossMarker.Write(marker, _refused, "records"u8);
+        ConsoleText.Render(_text, null, marker.WrittenSpan);
+        Journal.Write(_journal, JournalKind.Loss, 0, Wall(), _refused, marker.WrittenSpan);
+        _refused = 0;
+    }
+
+    private static void Clear(ref ArrayBufferWriter<byte> buffer)
+    {
+        if (buffer.Capacity > BufferKept) buffer = new ArrayBufferWriter<byte>();
+        else buffer.ResetWrittenCount();
+    }
+}

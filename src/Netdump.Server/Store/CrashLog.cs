@@ -1,0 +1,311 @@
+using System.Buffers;
+using Netdump.Protocols.NetConsole;
+
+namespace Netdump.Server.Store;
+
+/// <summary>
+/// The <c>log</c> of one crash, and <c>capture.log</c> beside it. Made when a crash opens; begins with what the host's console said in this
+/// boot. Everything taken is appended to <c>.records</c> within a second, so that a server that is killed goes on with it; <c>log</c> is
+/// rewritten as a whole (synced, renamed) at the start, at most a second after a change, and by <see cref="CompleteAsync"/>.
+/// Lane-owned, not thread-safe; the disk's waiting is done elsewhere.
+/// </summary>
+public sealed class CrashLog
+{
+    /// <summary>Longest time between a change and its being in the files.</summary>
+    public static readonly TimeSpan WriteInterval = TimeSpan.FromSeconds(1);
+
+    private const string LogName = "log";
+    private const string CaptureName = "capture.log";
+    private const string RecordsName = ".records";
+    private const int MaximumStreams = 8;
+    private const int MaximumCapture = 4 * 1024 * 1024;
+    private const int MaximumUnsaved = 4 * 1024 * 1024;
+
+    private readonly CrashDirectory _directory;
+    private readonly ConsoleLog _console;
+    private readonly ConsoleWorkspace _workspace = new();
+    private readonly Dictionary<ushort, ConsoleStream> _streams = [];
+    private readonly CrashLogText _text = new();
+    private readonly ArrayBufferWriter<byte> _unsaved = new();
+    private readonly ArrayBufferWriter<byte> _capture = new();
+    private readonly ConsoleSink _sink;
+    private long _captureLength;
+    private ushort _port;
+    private bool _dirty = true;
+    private volatile bool _failing;
+    private bool _completed;
+    private TimeSpan _writeAt = TimeSpan.MaxValue;
+    private Task<Exception?> _writing = Task.FromResult<Exception?>(null);
+
+    /// <summary>
+    /// The log of a crash in its directory; goes on with what an earlier run of the server had. Writes <c>log</c> at once.
+    /// </summary>
+    /// <param name="directory">The crash.</param>
+    /// <param name="console">The host's console (<c>ConsoleReceiver.LogOf</c>).</param>
+    /// <param name="now">Monotonic time.</param>
+    public CrashLog(CrashDirectory directory, ConsoleLog console, TimeSpan now)
+    {
+        _directory = directory;
+        _console = console;
+        _sink = Take;
+        List<JournalEntry> entries = Journal.Read(directory.File(RecordsName));
+        if (entries.Count > 0)
+        {
+            foreach (JournalEntry entry in entries) Replay(entry);
+        }
+        else
+        {
+            _unsaved.Write(Journal.Signature);
+            foreach (JournalEntry entry in console.ReadBoot(now))
+            {
+                Replay(entry);
+                Journal.Write(_unsaved, entry.Kind, entry.Port, entry.At, entry.Value, entry.Payload.Span);
+            }
+        }
+
+        if (File.Exists(directory.File(CaptureName))) _captureLength = new FileInfo(directory.File(CaptureName)).Length;
+        BeginWrite();
+    }
+
+    /// <summary>
+    /// An extended record, or a piece, from the session's port: one of the dead kernel, or (userdata NETDUMP=capture) of the capture kernel.
+    /// </summary>
+    public void ReceiveExtended(ReadOnlySpan<byte> datagram, ushort port, TimeSpan now)
+    {
+        if (_completed) return;
+        _port = port;
+        StreamOf(port)?.ReceiveExtended(datagram, now, _sink);
+        Schedule(now);
+    }
+
+    /// <summary>The text of a classic LOG reply of the session; kept byte-exact, exact copies dropped, gaps marked.</summary>
+    public void ReceiveLog(uint offset, ReadOnlySpan<byte> text, ushort port, TimeSpan now)
+    {
+        if (_completed) return;
+        _port = port;
+        StreamOf(port)?.ReceiveLog(offset, text, now, _sink);
+        Schedule(now);
+    }
+
+    /// <summary>Fills what was lost on the way from the finished vmcore's ring.</summary>
+    public void FillFrom(IReadOnlyList<KernelRecord> records, TimeSpan now)
+    {
+        foreach (KernelRecord record in records)
+            _dirty |= _text.AddRecord(RecordOrigin.Vmcore, record.Sequence, record.Microseconds, record.Text.Span, partial: false);
+        Schedule(now);
+    }
+
+    /// <summary>Delivers and writes what is due; returns when it wants to be called again.</summary>
+    public TimeSpan Advance(TimeSpan now)
+    {
+        TimeSpan next = TimeSpan.MaxValue;
+        foreach ((ushort port, ConsoleStream stream) in _streams)
+        {
+            _port = port;
+            stream.Advance(now, _sink);
+            if (stream.NextDeadline < next) next = stream.NextDeadline;
+        }
+
+        Reap();
+        Schedule(now);
+        if (now >= _writeAt)
+        {
+            // One write at a time: the next one takes what came meanwhile.
+            if (_writing.IsCompleted) BeginWrite();
+            else _writeAt = now + TimeSpan.FromMilliseconds(100);
+        }
+
+        return _writeAt < next ? _writeAt : next;
+    }
+
+    /// <summary>Writes everything and waits for the disk: the server stops while the crash goes on.</summary>
+    public void Flush(TimeSpan now)
+    {
+        if (_completed) return;
+        FlushStreams(now);
+        _writing.GetAwaiter().GetResult();
+        BeginWrite();
+        _writing.GetAwaiter().GetResult();
+        Reap();
+    }
+
+    /// <summary>
+    /// The crash is over: the returned task ends when the last <c>log</c> is on disk and the working files are gone, with the failure if it
+    /// could not be written (then they stay). Nothing is taken after this call.
+    /// </summary>
+    public async Task<Exception?> CompleteAsync(TimeSpan now)
+    {
+        FlushStreams(now);
+        _completed = true;
+        Save();
+        byte[] content = _text.Render();
+        Task<Exception?> before = _writing;
+        _writing = Task.Run(async () =>
+        {
+            await before;
+            return Write(content, last: true);
+        });
+        return await _writing;
+    }
+
+    private void FlushStreams(TimeSpan now)
+    {
+        foreach ((ushort port, ConsoleStream stream) in _streams)
+        {
+            _port = port;
+            stream.Flush(now, _sink);
+        }
+    }
+
+    private ConsoleStream? StreamOf(ushort port)
+    {
+        if (_streams.TryGetValue(port, out ConsoleStream? stream)) return stream;
+        if (_streams.Count >= MaximumStreams) return null;
+        stream = new ConsoleStream(_workspace, twoKernels: true);
+        _streams.Add(port, stream);
+        return stream;
+    }
+
+    private void Take(in ConsoleRecord record)
+    {
+        if (record.IsCapture)
+        {
+            TakeCapture(record);
+            return;
+        }
+
+        JournalKind kind = record.Kind switch
+        {
+            ConsoleRecordKind.Extended => JournalKind.Dead,
+            ConsoleRecordKind.Text => JournalKind.SessionText,
+            _ => JournalKind.SessionLoss,
+        };
+        bool changed = true;
+        if (kind == JournalKind.Dead)
+        {
+            changed = _text.AddRecord(
+                RecordOrigin.DeadKernel, record.Extended.Sequence, record.Extended.Microseconds, record.Text, record.IsPartial);
+        }
+        else
+        {
+            _text.AddSession(record.Text, isLoss: kind == JournalKind.SessionLoss);
+        }
+
+        if (!changed) return;
+        _dirty = true;
+        if (_unsaved.WrittenCount < MaximumUnsaved)
+            Journal.Write(_unsaved, kind, _port, 0, record.IsPartial ? 1 : record.Lost, record.Raw);
+    }
+
+    private void TakeCapture(in ConsoleRecord record)
+    {
+        if (_captureLength + _capture.WrittenCount > MaximumCapture) return;
+        ConsoleText.Render(_capture, record.Microseconds, record.Text);
+        if (_captureLength + _capture.WrittenCount > MaximumCapture) _capture.Write("[… the rest is left out: capture.log has reached 4 MiB …]\n"u8);
+        _dirty = true;
+    }
+
+    private void Replay(in JournalEntry entry)
+    {
+        ReadOnlySpan<byte> payload = entry.Payload.Span;
+        switch (entry.Kind)
+        {
+            case JournalKind.Extended or JournalKind.Dead when ExtendedRecord.TryParse(payload, out ExtendedRecord record):
+                byte[] text = new byte[record.EscapedText.Length];
+                int length = EscapedText.Unescape(record.EscapedText, text);
+                RecordOrigin origin = entry.Kind == JournalKind.Dead ? RecordOrigin.DeadKernel : RecordOrigin.Console;
+                _text.AddRecord(origin, record.Sequence, record.Microseconds, text.AsSpan(0, length), partial: entry.Value > 0);
+                break;
+            case JournalKind.Line:
+                _text.AddLine(payload, entry.Port);
+                break;
+            case JournalKind.Text:
+                _text.AddText(payload);
+                break;
+            case JournalKind.Loss:
+                _text.AddLoss(payload);
+                break;
+            case JournalKind.SessionText or JournalKind.SessionLoss:
+                _text.AddSession(payload, isLoss: entry.Kind == JournalKind.SessionLoss);
+                break;
+            default:
+                break; // a boot's head, or an entry of a later version
+        }
+    }
+
+    private void Schedule(TimeSpan now)
+    {
+        if (_dirty && !_completed && _writeAt == TimeSpan.MaxValue) _writeAt = now + WriteInterval;
+    }
+
+    private void BeginWrite()
+    {
+        Save();
+        byte[] content = _text.Render();
+        _dirty = false;
+        _writeAt = TimeSpan.MaxValue;
+        _writing = Task.Run(() => Write(content, last: false));
+    }
+
+    /// <summary>Looks at the last write: what failed is tried again.</summary>
+    private void Reap()
+    {
+        if (!_writing.IsCompletedSuccessfully || _writing.Result is not Exception error) return;
+        Tell(error);
+        _dirty = true;
+        _writing = Task.FromResult<Exception?>(null);
+    }
+
+    private Exception? Write(byte[] content, bool last)
+    {
+        try
+        {
+            _directory.Replace(LogName, content);
+            _failing = false;
+            if (last) _directory.Delete(RecordsName);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>Appends what came to the working files; quick, as nothing is synced here.</summary>
+    private void Save()
+    {
+        try
+        {
+            Append(RecordsName, _unsaved);
+            int captured = _capture.WrittenCount;
+            Append(CaptureName, _capture);
+            _captureLength += captured;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Tell(e);
+        }
+    }
+
+    private void Append(string name, ArrayBufferWriter<byte> pending)
+    {
+        if (pending.WrittenCount == 0) return;
+        using FileStream file = new(_directory.File(name), new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite | FileShare.Delete,
+            BufferSize = 0,
+            UnixCreateMode = CrashStore.FileMode,
+        });
+        file.Position = file.Length;
+        file.Write(pending.WrittenSpan);
+        pending.ResetWrittenCount();
+    }
+
+    private void Tell(Exception error)
+    {
+        if (!_failing) Log.CrashLogNotWritten(_console.Log, _console.Address, _directory.Path, error.Message);
+        _failing = true;
+    }
+}
