@@ -1,7 +1,7 @@
 namespace Netdump.Client.Capture;
 
 /// <summary>Exit codes by which the child tells pid 1 how the work went. Every other end is a failure, after which it is started again.</summary>
-internal static class CaptureExit
+public static class CaptureExit
 {
     /// <summary>The server has everything and said to reboot.</summary>
     public const int Done = 0;

@@ -4,7 +4,7 @@ using Netdump.Client.Linux;
 namespace Netdump.Client.Capture;
 
 /// <summary>Loads the image's kernel modules and binds PHY drivers.</summary>
-internal static class ModuleLoading
+public static class ModuleLoading
 {
     private const string Mdio = "/sys/bus/mdio_bus";
     private static readonly TimeSpan PhyLimit = TimeSpan.FromSeconds(5);

@@ -8,7 +8,7 @@ namespace Netdump.Client.Capture;
 /// The child's end of the pipe to pid 1: how much was moved so far, as u64 little-endian, told at most five times a second.
 /// A full pipe is no loss: the next number holds the whole.
 /// </summary>
-internal sealed class MovementWriter(SafeFileHandle pipe)
+public sealed class MovementWriter(SafeFileHandle pipe)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
     private TimeSpan _next;
@@ -27,7 +27,7 @@ internal sealed class MovementWriter(SafeFileHandle pipe)
 }
 
 /// <summary>pid 1's end.</summary>
-internal sealed class MovementReader(SafeFileHandle pipe) : IDisposable
+public sealed class MovementReader(SafeFileHandle pipe) : IDisposable
 {
     private readonly byte[] _buffer = new byte[sizeof(ulong) * 64];
 
