@@ -29,6 +29,9 @@ internal static partial class Log
     [LoggerMessage(106, LogLevel.Information, "stopped: {Datagrams} datagrams, {Dropped} dropped by the kernel, {Rejected} rejected, {Junk} junk")]
     public static partial void Stopped(ILogger log, long datagrams, long dropped, long rejected, long junk);
 
+    [LoggerMessage(107, LogLevel.Error, "a receive thread did not end in time: what it held may not be written")]
+    public static partial void StuckThread(ILogger log);
+
     [LoggerMessage(200, LogLevel.Warning,
         "socket receive buffer is {Granted} bytes, {Wanted} were asked for: bursts may be lost; raise net.core.rmem_max or grant CAP_NET_ADMIN")]
     public static partial void SmallReceiveBuffer(ILogger log, long granted, long wanted);

@@ -92,7 +92,7 @@ internal sealed class CommandLine
             string? nearest = token.StartsWith('-')
                 ? NearestName.Find(token, options.Keys.SelectMany(s => s.Names).Append("--config").Append("--help"))
                 : null;
-            message = $"unknown argument '{token}'" + (nearest is null ? "" : $"; did you mean {nearest}?");
+            message = $"unknown argument '{token}'" + (nearest is null ? "" : $" (did you mean {nearest}?)");
         }
 
         throw new OptionException(message.ReplaceLineEndings(" ").TrimEnd('.')) { IsUsage = true };

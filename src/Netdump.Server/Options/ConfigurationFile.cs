@@ -55,7 +55,7 @@ internal static class ConfigurationFile
         if (setting is null)
         {
             string? nearest = NearestName.Find(key, Settings.All.Where(s => s.Note is null).Select(s => s.Key));
-            throw new OptionException($"{where}: unknown setting '{key}'" + (nearest is null ? "" : $"; did you mean '{nearest}'?"));
+            throw new OptionException($"{where}: unknown setting '{key}'" + (nearest is null ? "" : $" (did you mean '{nearest}'?)"));
         }
 
         where = $"{Place(path, pair.Value!.Span)}: {key}";

@@ -108,5 +108,5 @@ public sealed class CrashStore
         UnixCreateMode = FileMode,
     };
 
-    private static string Reason(Exception e) => e is UnauthorizedAccessException ? "permission denied" : e.Message;
+    private static string Reason(Exception e) => e is UnauthorizedAccessException ? "permission denied" : e.Message.TrimEnd('.');
 }

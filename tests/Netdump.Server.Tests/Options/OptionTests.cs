@@ -100,8 +100,8 @@ public sealed class OptionTests : IDisposable
     }
 
     [Theory]
-    [InlineData("prot = 1", ":1:1: unknown setting 'prot'; did you mean 'port'?")]
-    [InlineData("\n\n  stor = \"x\"", ":3:3: unknown setting 'stor'; did you mean 'store'?")]
+    [InlineData("prot = 1", ":1:1: unknown setting 'prot' (did you mean 'port'?)")]
+    [InlineData("\n\n  stor = \"x\"", ":3:3: unknown setting 'stor' (did you mean 'store'?)")]
     [InlineData("qqqqqqqqqqqq = 1", ":1:1: unknown setting 'qqqqqqqqqqqq'")]
     [InlineData("port = 1\nport = 70000", ":2:")]
     [InlineData("port = 70000", ":1:8: port: '70000' is no number from 0 to 65535")]
@@ -123,7 +123,7 @@ public sealed class OptionTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--prot 1", "unknown argument '--prot'; did you mean --port?")]
+    [InlineData("--prot 1", "unknown argument '--prot' (did you mean --port?)")]
     [InlineData("--port x", "--port: 'x' is no number from 0 to 65535")]
     [InlineData("-s 2", "-s: '2' is neither auto, 0 nor 1")]
     [InlineData("--allow 10.0.0.0/33", "--allow: '10.0.0.0/33' has no prefix length between 0 and 32 behind the slash")]

@@ -1,0 +1,102 @@
+using Netdump.Protocols;
+using Netdump.Protocols.Classic;
+using Netdump.Server.Receivers.Console;
+using Netdump.Server.Receivers.Udp;
+using Netdump.Server.Store;
+
+namespace Netdump.Server.Receivers;
+
+/// <summary>
+/// The dump port (6666) on one engine thread: decides for each datagram whether its sender is allowed, which dialect it is, and which
+/// receiver it belongs to. What is refused is counted and never creates state.
+/// </summary>
+internal sealed class DumpPortHandler : DatagramHandler
+{
+    private readonly DumpPort _port;
+    private readonly ConsoleReceiver _console;
+    private readonly MagicGate _magics;
+    private readonly NamedOnce _rejected = new();
+    private readonly NamedOnce _junk = new();
+    private readonly NamedOnce _versions = new();
+    private readonly NamedOnce _unknown = new();
+
+    /// <summary>A handler over the two receivers of its thread.</summary>
+    public DumpPortHandler(DumpPort port, ConsoleReceiver console)
+    {
+        _port = port;
+        _console = console;
+        _magics = new MagicGate(port.Magics, port.Options);
+    }
+
+    /// <inheritdoc/>
+    public override bool IsUrgent => false;
+
+    /// <inheritdoc/>
+    public override void Receive(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+    {
+        if (!_port.Options.Current.AllowedNetworks.Contains(peer.Key))
+        {
+            Reject(peer);
+            return;
+        }
+
+        switch (Dialects.Classify(datagram, _console.ContinuesBasic(peer, now)))
+        {
+            case DatagramDialect.ClassicReply:
+                ReceiveClassic(datagram, peer, now);
+                break;
+            case DatagramDialect.Extended:
+                _console.ReceiveExtended(datagram, peer, now);
+                break;
+            case DatagramDialect.Basic:
+                _console.ReceiveBasic(datagram, peer, now);
+                break;
+            case DatagramDialect.ClassicUnknownVersion:
+                _port.Counters.CountUnknownVersion();
+                if (_versions.IsFirst(peer.Key)) Log.UnknownVersion(_port.Log, peer.Address, datagram[0]);
+                break;
+            case DatagramDialect.Empty:
+                _port.Counters.CountEmpty();
+                break;
+            default:
+                _port.Counters.CountJunk();
+                if (_junk.IsFirst(peer.Key)) Log.Junk(_port.Log, peer.Address);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override TimeSpan Advance(TimeSpan now)
+    {
+        return _console.Advance(now);
+    }
+
+    /// <inheritdoc/>
+    public override void Stop()
+    {
+        _console.Stop();
+    }
+
+    private void ReceiveClassic(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+    {
+        if (!_magics.Admits(peer.Key, now))
+        {
+            _port.Counters.CountUnknownHost();
+            if (_unknown.IsFirst(peer.Key))
+                Log.NoMagicFile(_port.Log, peer.Address, Path.Combine(_port.Store.MagicDirectory, CrashStore.NameOf(peer.Address)));
+            return;
+        }
+
+        // Console text of a host that has not crashed.
+        if (ClassicReplyHeader.TryRead(datagram, out ClassicReplyHeader header) && header.Code == ClassicReplyCode.Log)
+            _console.ReceiveLog(header.Info, datagram[ClassicReplyHeader.Size..], peer, now);
+    }
+
+    private void Reject(in Peer peer)
+    {
+        _port.Counters.CountRejected();
+        if (!_rejected.IsFirst(peer.Key)) return;
+        Log.Rejected(_port.Log, peer.Address);
+        if (_rejected.JustFull) Log.RejectedMany(_port.Log);
+    }
+}
