@@ -1,0 +1,21 @@
+using Netdump.Server.Hooks;
+using Netdump.Server.Options;
+using Netdump.Server.Store;
+
+namespace Netdump.Server.Receivers.Classic;
+
+/// <summary>What all classic receivers of the server share. Everything in it is thread-safe.</summary>
+/// <param name="Store">Where crash directories are made.</param>
+/// <param name="Magics">The spoof guard of hosts.</param>
+/// <param name="Hooks">The operator's scripts.</param>
+/// <param name="Options">The settings in force.</param>
+/// <param name="Time">The clock that names directories.</param>
+/// <param name="Log">The server's log.</param>
+public sealed record ClassicContext(CrashStore Store, MagicFiles Magics, HookScripts Hooks, LiveOptions Options, TimeProvider Time, ILogger Log)
+{
+    /// <summary>Dumps being received now.</summary>
+    public DumpSlots Dumps { get; } = new();
+
+    /// <summary>Bytes that an unprivileged process may still write to the file system of a directory.</summary>
+    public Func<string, long> FreeSpace { get; init; } = path => new DriveInfo(path).AvailableFreeSpace;
+}

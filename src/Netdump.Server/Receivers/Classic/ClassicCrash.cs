@@ -1,0 +1,280 @@
+using System.Net;
+using System.Security.Cryptography;
+using Netdump.Protocols.Classic;
+using Netdump.Server.Hooks;
+using Netdump.Server.Options;
+using Netdump.Server.Receivers.Udp;
+using Netdump.Server.Store;
+
+namespace Netdump.Server.Receivers.Classic;
+
+/// <summary>
+/// One crash of a classic client: drives its session, stores its pages and its log, and sends it away when its files are in place.
+/// Owned by one engine thread; what blocks runs elsewhere and comes back through <see cref="ClassicReceiver.Post"/>.
+/// </summary>
+internal sealed partial class ClassicCrash
+{
+    private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(3);
+
+    private readonly ClassicReceiver _receiver;
+    private readonly ClassicContext _context;
+    private readonly ClassicServerSession _session;
+    private readonly TimeSpan _began;
+    private readonly DateTimeOffset _started;
+    private bool _holdsSlot;
+    private bool _stateComplete;
+    private bool _finishing;
+    private bool _logClosing;
+    private bool _logClosed;
+    private TimeSpan _nextLog;
+
+    /// <summary>Opens the crash: acknowledges its START and runs the hook netdump-crash.</summary>
+    /// <param name="receiver">The receiver that owns it.</param>
+    /// <param name="peer">Where its START came from.</param>
+    /// <param name="start">What it said.</param>
+    /// <param name="magic">Magic of requests to it.</param>
+    /// <param name="directory">Its directory.</param>
+    /// <param name="now">The time.</param>
+    public ClassicCrash(ClassicReceiver receiver, in Peer peer, in ClassicStart start, ulong magic, CrashDirectory directory, TimeSpan now)
+    {
+        _receiver = receiver;
+        _context = receiver.Context;
+        Peer = peer;
+        Address = peer.Address;
+        Directory = directory;
+        _began = LastHeard = now;
+        _started = _context.Time.GetLocalNow();
+        int limit = _context.Options.Current.MaxConcurrentDumps;
+        _holdsSlot = _context.Dumps.TryTake(limit);
+        _session = new ClassicServerSession(start, SessionOptions(magic), RandomNumber(), now);
+        CrashLog = receiver.OpenLog(peer, directory);
+
+        Log.CrashOpened(_context.Log, Address, directory.Path);
+        if (!_holdsSlot)
+            Log.TooManyDumps(_context.Log, Address, limit);
+        else if (_session.Refusal == ClassicRefusal.UnknownMachine)
+            Log.UnknownMachine(_context.Log, Address, start.Machine);
+        _ = _context.Hooks.RunAsync(HookName.Crash, Address, directory.Path);
+        Drain(now);
+    }
+
+    /// <summary>Address and port of the client.</summary>
+    public Peer Peer { get; private set; }
+
+    /// <summary>Address of the client.</summary>
+    public IPAddress Address { get; }
+
+    /// <summary>Directory of the crash.</summary>
+    public CrashDirectory Directory { get; }
+
+    /// <summary>Log of the crash.</summary>
+    public CrashLog CrashLog { get; }
+
+    /// <summary>The START that opened it.</summary>
+    public ClassicStart Start => _session.Start;
+
+    /// <summary>When the client was last heard of.</summary>
+    public TimeSpan LastHeard { get; private set; }
+
+    /// <summary>Whether pages are being received: then a slow answer costs throughput.</summary>
+    public bool IsReceiving => _session.Phase == ClassicServerPhase.Memory;
+
+    /// <summary>Whether nothing is left to do: the client is gone and the files are in their final state.</summary>
+    public bool IsOver { get; private set; }
+
+    /// <summary>When <see cref="Advance"/> wants to be called.</summary>
+    public TimeSpan NextDeadline
+    {
+        get
+        {
+            TimeSpan next = _nextLog < _session.NextDeadline ? _nextLog : _session.NextDeadline;
+            return _vmcore is not null && _nextSave < next ? _nextSave : next;
+        }
+    }
+
+    /// <summary>Takes a reply of the client.</summary>
+    public void Receive(in ClassicReplyHeader reply, ReadOnlySpan<byte> payload, TimeSpan now)
+    {
+        LastHeard = now;
+        _session.Receive(reply, payload, now);
+        Drain(now);
+    }
+
+    /// <summary>Notes that console text of this client came: it lives, and may still print its state.</summary>
+    public void NoteLog(TimeSpan now)
+    {
+        LastHeard = now;
+        _nextLog = now; // the log is about to take that text: it says afterwards when it wants to write
+        _session.NoteLog(now);
+    }
+
+    /// <summary>Carries out what is due.</summary>
+    public void Advance(TimeSpan now)
+    {
+        _session.Advance(now);
+        Drain(now);
+        AdvanceFiles(now);
+        if (now >= _nextLog)
+            _nextLog = _logClosing ? TimeSpan.MaxValue : CrashLog.Advance(now);
+    }
+
+    /// <summary>The client goes on from another port.</summary>
+    public void Rebind(in Peer peer)
+    {
+        Peer = peer;
+        Log.PortChanged(_context.Log, Address, peer.Port, Directory.Path);
+    }
+
+    /// <summary>The same peer reports another crash: what came of this one is kept as it is.</summary>
+    public void Abandon(TimeSpan now)
+    {
+        if (_vmcore is not null)
+            Log.OtherCrash(_context.Log, Address, Directory.Path);
+        CloseFiles();
+        ReleaseSlot();
+        if (!_logClosing)
+            _ = CrashLog.CompleteAsync(now);
+        IsOver = _logClosing = true;
+    }
+
+    /// <summary>The server ends: closes the files as they are and waits for a dump that is being completed.</summary>
+    public void Stop(TimeSpan now)
+    {
+        CloseFiles();
+        ReleaseSlot();
+        if (!_logClosing)
+            CrashLog.Flush(now);
+        // Only the disk is waited for; what it does not manage in this time stays under its incomplete name.
+        _completion?.Wait(TimeSpan.FromSeconds(10));
+        IsOver = true;
+    }
+
+    private ClassicServerOptions SessionOptions(ulong magic) => new()
+    {
+        Magic = magic,
+        JustReboot = !_holdsSlot,
+        ExitInsteadOfReboot = _context.Options.Current.Ending == DumpEnding.Exit,
+    };
+
+    private static uint RandomNumber() => BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
+
+    private void Drain(TimeSpan now)
+    {
+        while (_session.TryTakeEffect(out ClassicServerEffect effect))
+            Carry(effect, now);
+        Span<byte> datagram = stackalloc byte[ClassicRequest.Size];
+        while (_session.TryTakeRequest(out ClassicRequest request))
+        {
+            request.Write(datagram);
+            _receiver.Sender.Send(Peer, datagram);
+        }
+    }
+
+    private void Carry(in ClassicServerEffect effect, TimeSpan now)
+    {
+        switch (effect.Kind)
+        {
+            case ClassicServerEffectKind.Prepared:
+                PrepareFiles();
+                break;
+            case ClassicServerEffectKind.Page:
+                StorePage(effect, now);
+                break;
+            case ClassicServerEffectKind.Hole:
+                _vmcore?.MarkReserved(effect.FirstPfn, effect.Count);
+                break;
+            case ClassicServerEffectKind.Unreadable:
+                _vmcore?.MarkUnreadable(effect.FirstPfn);
+                break;
+            case ClassicServerEffectKind.MemoryComplete:
+                CompleteFiles(now);
+                break;
+            case ClassicServerEffectKind.StateComplete:
+                _stateComplete = true;
+                if (_session.Refusal is not (ClassicRefusal.None or ClassicRefusal.JustReboot or ClassicRefusal.UnknownMachine))
+                    Log.CrashError(_context.Log, Address, $"no vmcore: {Reason(_session.Refusal)}");
+                Finish(now);
+                break;
+            case ClassicServerEffectKind.Ended:
+                End(effect.Reason, now);
+                break;
+        }
+    }
+
+    /// <summary>Sends the client away once its state is printed and its file has its final name.</summary>
+    private void Finish(TimeSpan now)
+    {
+        if (!_stateComplete || _completing || _finishing)
+            return;
+        _finishing = true;
+        _session.Finish(now);
+        Log.RebootSent(_context.Log, Address);
+        CloseLog(now);
+    }
+
+    private void End(ClassicEndReason reason, TimeSpan now)
+    {
+        if (reason is ClassicEndReason.TimedOut or ClassicEndReason.ClientLeft && !_finishing)
+            Log.SessionLost(_context.Log, Address, Directory.Path);
+        CloseFiles();
+        ReleaseSlot();
+        CloseLog(now);
+        UpdateOver();
+    }
+
+    /// <summary>
+    /// When the client is sent away and nothing more is read from the vmcore: writes the log out for good, then runs the hook
+    /// netdump-reboot.
+    /// </summary>
+    private void CloseLog(TimeSpan now)
+    {
+        if (_logClosing || _completing || _reading || !(_finishing || _session.Phase == ClassicServerPhase.Ended))
+            return;
+        _logClosing = true;
+        Task<Exception?> closing = CrashLog.CompleteAsync(now);
+        _ = Task.Run(async () =>
+        {
+            Exception? failure;
+            try
+            {
+                failure = await closing;
+            }
+            catch (Exception error)
+            {
+                failure = error;
+            }
+
+            _receiver.Post(_ => LogClosed(failure));
+        });
+    }
+
+    private void LogClosed(Exception? failure)
+    {
+        _logClosed = true;
+        if (failure is null)
+            Log.LogComplete(_context.Log, Address, Directory.Path);
+        else
+            Log.CrashError(_context.Log, Address, failure.Message);
+        _ = _context.Hooks.RunAsync(HookName.Reboot, Address, Directory.Path);
+        UpdateOver();
+    }
+
+    private void UpdateOver() => IsOver |= _logClosed && !_preparing && _session.Phase == ClassicServerPhase.Ended;
+
+    private void ReleaseSlot()
+    {
+        if (!_holdsSlot)
+            return;
+        _holdsSlot = false;
+        _context.Dumps.Release();
+    }
+
+    private string Reason(ClassicRefusal refusal) => refusal switch
+    {
+        ClassicRefusal.BadPageSize => $"its page size of {_session.PageSize} bytes is not supported",
+        ClassicRefusal.BadPageCount => $"its number of pages, {_session.PageCount}, is not supported",
+        ClassicRefusal.HeaderTooLong => "the header of its /proc/vmcore is longer than any kernel makes it",
+        _ => "its memory was not asked",
+    };
+}

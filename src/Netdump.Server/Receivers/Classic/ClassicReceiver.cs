@@ -1,0 +1,328 @@
+using System.Runtime.InteropServices;
+using Netdump.Protocols.Classic;
+using Netdump.Server.Receivers.Udp;
+using Netdump.Server.Store;
+
+namespace Netdump.Server.Receivers.Classic;
+
+/// <summary>
+/// The crashes of classic clients on one engine thread: opens one for each START, hands packets to their sessions, and keeps time.
+/// A crash is known by its client's address and the source port of its START, so that several hosts behind one address are told apart.
+/// </summary>
+public sealed class ClassicReceiver
+{
+    /// <summary>Most crashes of one address that are open at once.</summary>
+    public const int MaximumPerAddress = 16;
+
+    // A START opens a directory: peers that make crashes up must not make more of them at once than the disk can take.
+    private const int MaximumOpening = 256;
+    private const int MaximumNamed = 1024;
+
+    // Our client begins its handshake again after 15 s without a request, perhaps from another port.
+    private static readonly TimeSpan SilentAfter = TimeSpan.FromSeconds(10);
+
+    private readonly Dictionary<AddressKey, List<ClassicCrash>> _hosts = [];
+    private readonly HashSet<Peer> _opening = [];
+    private readonly HashSet<AddressKey> _named = [];
+    private readonly Queue<Action<TimeSpan>> _arrived = new();
+    private readonly Func<Peer, CrashDirectory, CrashLog> _openLog;
+    private readonly Lane _lane;
+    private TimeSpan _next = TimeSpan.MaxValue;
+    private TimeSpan _now;
+
+    /// <summary>A receiver for one engine thread.</summary>
+    /// <param name="context">What all receivers share.</param>
+    /// <param name="sender">Sends from the listening socket.</param>
+    /// <param name="lane">The way back to the engine thread.</param>
+    /// <param name="openLog">Begins the log of a crash in its directory, with what the host's console said before.</param>
+    public ClassicReceiver(ClassicContext context, DatagramSender sender, Lane lane, Func<Peer, CrashDirectory, CrashLog> openLog)
+    {
+        Context = context;
+        Sender = sender;
+        _lane = lane;
+        _openLog = openLog;
+    }
+
+    /// <summary>Whether pages are being received, so that a slow answer costs throughput.</summary>
+    public bool IsUrgent { get; private set; }
+
+    /// <summary>Crashes that are open now.</summary>
+    public int OpenCrashes { get; private set; }
+
+    internal ClassicContext Context { get; }
+
+    internal DatagramSender Sender { get; }
+
+    /// <summary>Whether an open crash is known by this address and port.</summary>
+    public bool Owns(in Peer peer) => Find(peer) is not null;
+
+    /// <summary>
+    /// Takes a classic reply. False only for console text (LOG) that belongs to no open crash: it is the host's console's.
+    /// </summary>
+    /// <param name="datagram">The datagram, of any content.</param>
+    /// <param name="peer">Who sent it.</param>
+    /// <param name="now">The time.</param>
+    public bool Receive(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+    {
+        if (!ClassicReplyHeader.TryRead(datagram, out ClassicReplyHeader header))
+            return true;
+        ReadOnlySpan<byte> payload = datagram[ClassicReplyHeader.Size..];
+        switch (header.Code)
+        {
+            case ClassicReplyCode.Log:
+                return ReceiveLog(header, payload, peer, now);
+            case ClassicReplyCode.Start:
+                ReceiveStart(header, payload, peer, now);
+                break;
+            default:
+                if (Find(peer) is { } crash)
+                    Deliver(crash, header, payload, now);
+                break;
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// The log that extended records from this address and port belong to: that of an open crash of a client of our own.
+    /// Counts as a sign of life of that client.
+    /// </summary>
+    public bool TryFindLog(in Peer peer, TimeSpan now, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out CrashLog? log)
+    {
+        ClassicCrash? crash = Find(peer);
+        log = crash is { Start.Extension: true } ? crash.CrashLog : null;
+        if (log is null)
+            return false;
+        crash!.NoteLog(now);
+        Expect(crash);
+        return true;
+    }
+
+    /// <summary>How far the dump from this address and port is; null when there is none.</summary>
+    public DumpProgress? Progress(in Peer peer) => Find(peer)?.Progress;
+
+    /// <summary>Timers and results from elsewhere.</summary>
+    /// <param name="now">The time.</param>
+    /// <returns>When it wants to be called again.</returns>
+    public TimeSpan Advance(TimeSpan now)
+    {
+        _now = now;
+        while (_arrived.TryDequeue(out Action<TimeSpan>? action))
+        {
+            action(now);
+            _next = TimeSpan.Zero;
+        }
+
+        if (now < _next)
+            return _next;
+        _next = TimeSpan.MaxValue;
+        IsUrgent = false;
+        List<ClassicCrash>? over = null;
+        foreach (List<ClassicCrash> crashes in _hosts.Values)
+        {
+            foreach (ClassicCrash crash in crashes)
+            {
+                if (now >= crash.NextDeadline)
+                    crash.Advance(now);
+                IsUrgent |= crash.IsReceiving;
+                if (crash.IsOver)
+                    (over ??= []).Add(crash);
+                else if (crash.NextDeadline < _next)
+                    _next = crash.NextDeadline;
+            }
+        }
+
+        foreach (ClassicCrash crash in over ?? [])
+            Remove(crash);
+        return _next;
+    }
+
+    /// <summary>The server ends: every file is closed as it is. Clients go on asking, for the server that starts next.</summary>
+    public void Stop()
+    {
+        foreach (List<ClassicCrash> crashes in _hosts.Values)
+        {
+            foreach (ClassicCrash crash in crashes)
+                crash.Stop(_now);
+        }
+
+        _hosts.Clear();
+        OpenCrashes = 0;
+    }
+
+    /// <summary>Runs an action on the engine thread, with the time it is then. From any thread.</summary>
+    internal void Post(Action<TimeSpan> action) => _lane.Post(() => _arrived.Enqueue(action));
+
+    /// <summary>Begins the log of a crash.</summary>
+    internal CrashLog OpenLog(in Peer peer, CrashDirectory directory) => _openLog(peer, directory);
+
+    private bool ReceiveLog(in ClassicReplyHeader header, ReadOnlySpan<byte> text, in Peer peer, TimeSpan now)
+    {
+        // RHEL 4 sends console text from a port of its own.
+        ClassicCrash? crash = Find(peer);
+        if (crash is null && _hosts.TryGetValue(peer.Key, out List<ClassicCrash>? crashes) && crashes.Count == 1)
+            crash = crashes[0];
+        if (crash is null)
+            return false;
+        crash.NoteLog(now);
+        crash.CrashLog.ReceiveLog(header.Info, text, peer.Port, now);
+        Expect(crash);
+        return true;
+    }
+
+    private void ReceiveStart(in ClassicReplyHeader header, ReadOnlySpan<byte> payload, in Peer peer, TimeSpan now)
+    {
+        if (!ClassicStart.TryParse(header, payload, out ClassicStart start))
+            return;
+        ClassicCrash? crash = Find(peer);
+        if (crash is null && FindSilent(peer, start, now) is { } silent)
+        {
+            silent.Rebind(peer);
+            crash = silent;
+        }
+
+        if (crash is not null && crash.Start == start)
+            Deliver(crash, header, payload, now);
+        else
+            Open(peer, start);
+    }
+
+    private void Deliver(ClassicCrash crash, in ClassicReplyHeader header, ReadOnlySpan<byte> payload, TimeSpan now)
+    {
+        crash.Receive(header, payload, now);
+        Expect(crash);
+    }
+
+    /// <summary>The crash may want to be called earlier than was known.</summary>
+    private void Expect(ClassicCrash crash)
+    {
+        TimeSpan deadline = crash.IsOver ? TimeSpan.Zero : crash.NextDeadline;
+        if (deadline < _next)
+            _next = deadline;
+        IsUrgent |= crash.IsReceiving;
+    }
+
+    private ClassicCrash? Find(in Peer peer)
+    {
+        if (!_hosts.TryGetValue(peer.Key, out List<ClassicCrash>? crashes))
+            return null;
+        foreach (ClassicCrash crash in CollectionsMarshal.AsSpan(crashes))
+        {
+            if (crash.Peer.Port == peer.Port)
+                return crash;
+        }
+
+        return null;
+    }
+
+    /// <summary>A crash of the same kernel whose client fell silent. A START that names neither task nor magic could be anybody's.</summary>
+    private ClassicCrash? FindSilent(in Peer peer, in ClassicStart start, TimeSpan now)
+    {
+        if (start is { TaskStruct: 0, Magic: null or 0 } || !_hosts.TryGetValue(peer.Key, out List<ClassicCrash>? crashes))
+            return null;
+        foreach (ClassicCrash crash in crashes)
+        {
+            if (crash.Start == start && now - crash.LastHeard >= SilentAfter)
+                return crash;
+        }
+
+        return null;
+    }
+
+    /// <summary>Checks the client's magic and makes its directory elsewhere; the client repeats its START until it is acknowledged.</summary>
+    private void Open(in Peer peer, in ClassicStart start)
+    {
+        Peer from = peer;
+        ClassicStart said = start;
+        int open = OpenOrOpening(peer.Key);
+        if (open >= MaximumPerAddress && !Owns(peer))
+        {
+            if (IsFirst(peer))
+                Log.TooManySessions(Context.Log, peer.Address, open);
+            return;
+        }
+
+        if (_opening.Count >= MaximumOpening || !_opening.Add(peer))
+            return;
+        _ = Task.Run(() =>
+        {
+            MagicVerdict verdict = MagicVerdict.NoFile;
+            ulong magic = 0;
+            CrashDirectory? directory = null;
+            string? failure = null;
+            try
+            {
+                verdict = Context.Magics.Check(from.Address, said.Magic, Context.Options.Current.Secure, out magic);
+                if (verdict == MagicVerdict.Accepted)
+                    directory = Context.Store.Create(from.Address);
+            }
+            catch (Exception error)
+            {
+                failure = error.Message;
+            }
+
+            Post(now => Opened(from, said, magic, verdict, directory, failure, now));
+        });
+    }
+
+    private int OpenOrOpening(in AddressKey address)
+    {
+        int count = _hosts.TryGetValue(address, out List<ClassicCrash>? crashes) ? crashes.Count : 0;
+        foreach (Peer peer in _opening)
+            count += peer.Key == address ? 1 : 0;
+        return count;
+    }
+
+    private void Opened(
+        in Peer peer, in ClassicStart start, ulong magic, MagicVerdict verdict, CrashDirectory? directory, string? failure, TimeSpan now)
+    {
+        _opening.Remove(peer);
+        if (failure is not null)
+            Log.CrashError(Context.Log, peer.Address, failure);
+        else if (directory is null)
+            NameOnce(peer, verdict);
+        if (directory is null)
+            return;
+
+        if (Find(peer) is { } former)
+        {
+            former.Abandon(now);
+            Remove(former);
+        }
+
+        ref List<ClassicCrash>? crashes = ref CollectionsMarshal.GetValueRefOrAddDefault(_hosts, peer.Key, out _);
+        (crashes ??= []).Add(new ClassicCrash(this, peer, start, magic, directory, now));
+        OpenCrashes++;
+    }
+
+    private void Remove(ClassicCrash crash)
+    {
+        List<ClassicCrash> crashes = _hosts[crash.Peer.Key];
+        crashes.Remove(crash);
+        OpenCrashes--;
+        if (crashes.Count == 0)
+            _hosts.Remove(crash.Peer.Key);
+    }
+
+    /// <summary>One line for a host that is refused, not one for each START a second.</summary>
+    private bool IsFirst(in Peer peer) => _named.Count < MaximumNamed && _named.Add(peer.Key);
+
+    private void NameOnce(in Peer peer, MagicVerdict verdict)
+    {
+        if (!IsFirst(peer))
+            return;
+        string file = Path.Combine(Context.Store.MagicDirectory, CrashStore.NameOf(peer.Address));
+        switch (verdict)
+        {
+            case MagicVerdict.NoFile:
+                Log.NoMagicFile(Context.Log, peer.Address, file);
+                break;
+            case MagicVerdict.BadFile:
+                Log.BadMagicFile(Context.Log, peer.Address, file);
+                break;
+            default:
+                Log.MagicMismatch(Context.Log, peer.Address, file);
+                break;
+        }
+    }
+}
