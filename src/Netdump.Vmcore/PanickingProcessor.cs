@@ -21,7 +21,7 @@ public static class PanickingProcessor
     /// <summary>Index of the note, or -1 when there is none.</summary>
     /// <param name="notes">The core's PRSTATUS notes in the file's order.</param>
     /// <param name="log">The kernel's log, oldest first; may be empty.</param>
-    public static int Find(IReadOnlyList<ProcessorStatus> notes, IReadOnlyList<LogRecord> log)
+    public static int Find(IReadOnlyList<ProcessorStatus> notes, IEnumerable<LogRecord> log)
     {
         if (notes.Count == 0)
             return -1;
@@ -50,21 +50,26 @@ public static class PanickingProcessor
         return 0;
     }
 
-    private static (int? Pid, int? Processor) Blamed(IReadOnlyList<LogRecord> log)
+    private static (int? Pid, int? Processor) Blamed(IEnumerable<LogRecord> log)
     {
-        var start = log.Count - 1;
-        while (start >= 0 && !OpensReport(log[start].Text.Span))
-            start--;
-        if (start < 0)
-            return (null, null);
-        var caller = log[start].CallerId;
-        for (var i = start; i < log.Count; i++)
+        uint? reporter = null;
+        (int? Pid, int? Processor) blamed = default;
+        var isNamed = false;
+        foreach (var record in log)
         {
-            var text = log[i].Text.Span;
-            if (log[i].CallerId == caller && text.IndexOf(" Comm: "u8) >= 0 && NumberAfter(text, "PID: "u8) is { } pid)
-                return (pid, NumberAfter(text, "CPU: "u8));
+            var text = record.Text.Span;
+            if (OpensReport(text))
+            {
+                reporter = record.CallerId;
+                blamed = (record.Thread, record.Processor);
+                isNamed = false;
+            }
+            if (isNamed || record.CallerId != reporter || text.IndexOf(" Comm: "u8) < 0 || NumberAfter(text, "PID: "u8) is not { } pid)
+                continue;
+            blamed = (pid, NumberAfter(text, "CPU: "u8));
+            isNamed = true;
         }
-        return (log[start].Thread, log[start].Processor);
+        return blamed;
     }
 
     private static bool OpensReport(ReadOnlySpan<byte> text) =>

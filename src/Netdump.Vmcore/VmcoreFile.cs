@@ -80,6 +80,10 @@ public sealed class VmcoreFile : IDisposable
     /// <exception cref="VmcoreFormatException">The log cannot be found in this dump; the message says why.</exception>
     public IReadOnlyList<LogRecord> ReadLog() => KernelLog.Read(OpenKernelMemory().Read, RequireInfo());
 
+    /// <summary>Finds the dead kernel's log, to go through it record by record in little memory.</summary>
+    /// <exception cref="VmcoreFormatException">The log cannot be found in this dump; the message says why.</exception>
+    public LogRing OpenLog() => KernelLog.Open(OpenKernelMemory().Read, RequireInfo());
+
     /// <inheritdoc/>
     public void Dispose() => Bytes.Dispose();
 
@@ -87,7 +91,7 @@ public sealed class VmcoreFile : IDisposable
 
     private static ElfCoreHeader ReadHeader(DumpBytes bytes)
     {
-        var area = ReadExactly(bytes, 0, ElfCoreHeader.FileHeaderLength);
+        var area = ReadExactly(bytes, 0, (int)Math.Min(ElfCoreHeader.FileHeaderLength, bytes.Length));
         // Twice at most: with PN_XNUM the first answer only reaches the section header that holds the count.
         for (var needed = ElfCoreHeader.MeasureTables(area); needed > area.Length; needed = ElfCoreHeader.MeasureTables(area))
             area = ReadExactly(bytes, 0, needed);

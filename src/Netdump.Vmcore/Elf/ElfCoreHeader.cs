@@ -161,10 +161,10 @@ public sealed class ElfCoreHeader
     {
         public static Tables Parse(ReadOnlySpan<byte> file)
         {
+            if (!file.StartsWith("\u007fELF"u8))
+                throw new VmcoreFormatException(0, $"not an ELF core but {FileKind.Describe(file)}");
             if (file.Length < FileHeaderLength)
                 throw new VmcoreFormatException(file.Length, $"the file has {file.Length} bytes, an ELF header takes {FileHeaderLength}");
-            if (!file.StartsWith("\u007fELF"u8))
-                throw new VmcoreFormatException(0, $"not an ELF file: it begins with {Convert.ToHexStringLower(file[..8])}");
             if (file[4] != 2)
                 throw new VmcoreFormatException(4, $"ELF class {file[4]}: only 64-bit cores are read");
             if (file[5] != 1)

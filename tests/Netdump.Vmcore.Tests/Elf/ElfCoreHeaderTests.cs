@@ -80,7 +80,7 @@ public class ElfCoreHeaderTests
     }
 
     [Theory]
-    [InlineData(0, 1, 0x7e, "not an ELF file")]
+    [InlineData(0, 1, 0x7e, "not an ELF core")]
     [InlineData(4, 1, 1, "64-bit")]
     [InlineData(5, 1, 2, "little-endian")]
     [InlineData(16, 2, 2, "ELF type 2")]
@@ -117,6 +117,19 @@ public class ElfCoreHeaderTests
         Assert.Throws<VmcoreFormatException>(() => ElfCoreHeader.Parse(bytes.AsSpan(0, length)));
         Assert.Throws<VmcoreFormatException>(() => SyntheticCore.Open(bytes[..length]));
     }
+
+    [Theory]
+    [InlineData("", "empty")]
+    [InlineData("abc", "begins with 616263")]
+    [InlineData("KDUMP   rest", "kdump-compressed")]
+    [InlineData("DISKDUMPrest", "kdump-compressed")]
+    [InlineData("makedumpfile\0\0\0\0", "makedumpfile -R")]
+    [InlineData("\u001f\u008b.......", "gzip")]
+    [InlineData("\u0028\u00b5\u002f\u00fd...", "zstd")]
+    [InlineData("\u00fd7zXZ\0", "xz")]
+    [InlineData("plain text of any kind", "begins with 706c61696e207465")]
+    public void Item01_other_files_are_recognised_by_their_content(string start, string expected) => Assert.Contains(
+        expected, Assert.Throws<VmcoreFormatException>(() => SyntheticCore.Open(System.Text.Encoding.Latin1.GetBytes(start))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Item63_any_bytes_give_a_header_or_a_format_error() =>

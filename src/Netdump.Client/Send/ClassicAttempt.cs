@@ -1,0 +1,235 @@
+using System.Diagnostics;
+using Netdump.Protocols.Classic;
+
+namespace Netdump.Client.Send;
+
+/// <summary>One try to dump to one server: the socket and the clock around a <see cref="ClassicClientSession"/>. Allocates nothing per page.</summary>
+internal sealed class ClassicAttempt : IDisposable
+{
+    private const int LogDatagramsPerTick = 64;
+    private const int RequestsPerTurn = 64;
+    private static readonly TimeSpan LogTick = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan CaptureTick = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200); // a cancellation is heard this soon
+
+    private readonly DumpSource _source;
+    private readonly SendOptions _options;
+    private readonly SendTarget _target;
+    private readonly Action<SendProgress>? _report;
+    private readonly ClassicSocket _socket;
+    private readonly ClassicClientSession _session;
+    private readonly LogDatagrams _log;
+    private readonly SendMeter _meter;
+    private readonly byte[] _out;
+    private readonly byte[] _in = new byte[2048];
+    private readonly byte[] _chunk = new byte[ClassicReplyHeader.ChunkSize];
+    private readonly byte[] _zeros;
+    private readonly TimeSpan _began;
+    private bool _isConnected;
+    private bool _isShowingState;
+    private long _heard;
+    private TimeSpan _lastHeard;
+    private TimeSpan _nextLog;
+    private TimeSpan _nextReport;
+
+    public ClassicAttempt(DumpSource source, SendOptions options, SendTarget target, ClassicMemoryMap memory, Action<SendProgress>? report)
+    {
+        _source = source;
+        _options = options;
+        _target = target;
+        _report = report;
+        var isOriginalOld = options.Profile is ClassicClientProfile.A or ClassicClientProfile.B;
+        _socket = new ClassicSocket(target.Address, options.LocalPort, segmented: !isOriginalOld); // their LOG pieces are longer than a chunk
+        _began = _lastHeard = Now;
+        _session = new ClassicClientSession(
+            new ClassicClientOptions
+            {
+                Profile = options.Profile,
+                Machine = source.File.Header.Machine,
+                PageSize = (uint)source.PageSize,
+                Memory = memory,
+                PageOffset = source.DirectMapBase,
+                Registers = options.Profile == ClassicClientProfile.A ? source.RegistersOfI386() : source.Registers,
+                HeaderLength = source.HeaderLength,
+                RebootDelay = options.RebootDelay,
+                RestartHandshakeAfter = options.RestartHandshakeAfter,
+            },
+            _began);
+        _log = new LogDatagrams(source, _session, options.CaptureMessages);
+        _meter = new SendMeter(memory.RamPages, source.PageSize);
+        _out = new byte[Math.Max(2048, source.PageSize / ClassicReplyHeader.ChunkSize * (ClassicReplyHeader.Size + ClassicReplyHeader.ChunkSize))];
+        _zeros = new byte[source.PageSize];
+    }
+
+    public ulong PagesSent => _meter.PagesSent;
+
+    public TimeSpan Elapsed => Now - _began;
+
+    private static TimeSpan Now => Stopwatch.GetElapsedTime(0);
+
+    /// <summary>Goes on until the server has what it wants, refuses or falls silent.</summary>
+    public SendOutcome Run(CancellationToken cancellation)
+    {
+        Report(SendStage.Connecting, SendOutcome.None);
+        while (!cancellation.IsCancellationRequested)
+        {
+            var now = Now;
+            _session.Advance(now);
+            var outcome = Drain();
+            if (outcome == SendOutcome.None)
+                outcome = TooLate(now);
+            if (outcome != SendOutcome.None)
+                return outcome;
+            SendLogs(now);
+            if (now >= _nextReport)
+                ReportProgress(now);
+            outcome = Receive(now);
+            if (outcome != SendOutcome.None)
+                return outcome;
+        }
+        return SendOutcome.Cancelled;
+    }
+
+    public void Report(SendStage stage, SendOutcome outcome) => _report?.Invoke(_meter.Progress(stage, _target, _session.Extension, outcome));
+
+    public void Dispose()
+    {
+        _log.Dispose();
+        _socket.Dispose();
+    }
+
+    private SendOutcome TooLate(TimeSpan now)
+    {
+        if (_session.Requests != _heard)
+        {
+            _heard = _session.Requests;
+            _lastHeard = now;
+        }
+        if (now - _lastHeard <= (_isConnected ? _options.SilenceLimit : _options.AcknowledgeLimit))
+            return SendOutcome.None;
+        if (_isConnected)
+            return SendOutcome.Silent;
+        return _socket.IsPortClosed ? SendOutcome.PortClosed : SendOutcome.NoAnswer;
+    }
+
+    private SendOutcome Receive(TimeSpan now)
+    {
+        var wait = Earlier(_session.NextDeadline, Earlier(_nextReport, _nextLog)) - now;
+        if (!_socket.Wait(wait < LongestWait ? wait : LongestWait))
+            return SendOutcome.None;
+        for (var i = 0; i < RequestsPerTurn; i++)
+        {
+            if (_socket.TryReceive(_in, out var length))
+                _session.Receive(_in.AsSpan(0, length), Now);
+            var outcome = Drain();
+            if (outcome != SendOutcome.None || !_socket.HasMore)
+                return outcome;
+        }
+        return SendOutcome.None;
+    }
+
+    private SendOutcome Drain()
+    {
+        while (_session.TryTakeReply(_out, out var length))
+            _socket.Send(_out.AsSpan(0, length));
+        while (_session.TryTakeEffect(out var effect))
+        {
+            switch (effect.Kind)
+            {
+                case ClassicClientEffectKind.Connected:
+                    Connected();
+                    break;
+                case ClassicClientEffectKind.SendPage:
+                    SendPage(effect);
+                    break;
+                case ClassicClientEffectKind.SendZeroPage:
+                    _socket.SendChunks(_out.AsSpan(0, _session.WritePage(_out, effect.Number, _zeros)));
+                    break;
+                case ClassicClientEffectKind.SendHeader:
+                    SendHeader(effect);
+                    break;
+                case ClassicClientEffectKind.ShowState:
+                    ShowState();
+                    break;
+                case ClassicClientEffectKind.Reboot:
+                    return SendOutcome.Rebooted;
+                case ClassicClientEffectKind.Refused:
+                    return SendOutcome.Refused;
+                case ClassicClientEffectKind.Exit:
+                    return SendOutcome.Exited;
+            }
+        }
+        return SendOutcome.None;
+    }
+
+    private void Connected()
+    {
+        var isFirst = !_isConnected;
+        _isConnected = true;
+        // Small and telling things first: the log goes out before the server has its first page.
+        if (_session.MayLog && !_log.HasBegun)
+            _log.Begin(_session.Extension);
+        if (isFirst)
+            Report(SendStage.Connected, SendOutcome.None);
+    }
+
+    private void ShowState()
+    {
+        // Originals are silent until now; what they say then is all the log their server gets of this crash.
+        if (!_log.HasBegun)
+            _log.Begin(asRecords: false);
+        _isShowingState = true;
+        _nextLog = TimeSpan.Zero;
+    }
+
+    private void SendPage(in ClassicClientEffect effect)
+    {
+        if (!_source.TryGetPage(effect.Argument, out var page))
+        {
+            _socket.Send(_out.AsSpan(0, _session.WriteUnreadable(_out, effect.Number)));
+            return;
+        }
+        _socket.SendChunks(_out.AsSpan(0, _session.WritePage(_out, effect.Number, page)));
+        _meter.Sent(effect.Argument);
+    }
+
+    private void SendHeader(in ClassicClientEffect effect)
+    {
+        var offset = (long)effect.Argument * ClassicReplyHeader.ChunkSize;
+        var length = _source.TryReadHeader(offset, _chunk)
+            ? _session.WritePage(_out, effect.Number, _chunk, (uint)offset)
+            : _session.WriteUnreadable(_out, effect.Number);
+        _socket.Send(_out.AsSpan(0, length));
+    }
+
+    // Paced: a server's socket buffer holds a few hundred datagrams, and these are not asked for again when they are lost.
+    private void SendLogs(TimeSpan now)
+    {
+        if (now < _nextLog)
+            return;
+        var sent = 0;
+        while (sent < LogDatagramsPerTick && _session.MayLog && _log.TryTake(_out, out var length))
+        {
+            _socket.Send(_out.AsSpan(0, length));
+            sent++;
+        }
+        if (_isShowingState && _log.IsDeadLogDone && sent < LogDatagramsPerTick)
+        {
+            _isShowingState = false;
+            _session.CompleteState();
+            _ = Drain();
+        }
+        _nextLog = now + (sent == LogDatagramsPerTick ? LogTick : CaptureTick);
+    }
+
+    private void ReportProgress(TimeSpan now)
+    {
+        _nextReport = now + _options.ProgressInterval;
+        if (!_isConnected)
+            return;
+        _meter.Measure(now);
+        Report(SendStage.Sending, SendOutcome.None);
+    }
+
+    private static TimeSpan Earlier(TimeSpan one, TimeSpan other) => one < other ? one : other;
+}

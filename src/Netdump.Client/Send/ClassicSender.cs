@@ -1,0 +1,67 @@
+using System.Net.Sockets;
+using Netdump.Protocols.Classic;
+
+namespace Netdump.Client.Send;
+
+/// <summary>Sends a dump by the classic protocol to the first of several servers that takes it.</summary>
+/// <param name="source">The dump; stays the caller's.</param>
+/// <param name="options">Limits and choices.</param>
+/// <param name="progress">Is told what happens, on the calling thread; null for nobody.</param>
+public sealed class ClassicSender(DumpSource source, SendOptions options, Action<SendProgress>? progress = null)
+{
+    /// <summary>
+    /// Tries the servers in order, and all of them again as often as the options say, with growing pauses. Returns when one took the dump to
+    /// its end, when all failed, or when cancelled.
+    /// </summary>
+    /// <param name="servers">At least one.</param>
+    /// <param name="cancellation">Ends it within a fifth of a second.</param>
+    /// <exception cref="ClientException">The dump has no memory, or the port to send from is in use or not allowed.</exception>
+    public SendResult Run(IReadOnlyList<SendTarget> servers, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(servers.Count);
+        var memory = new ClassicMemoryMap(source.Pages.Select(r => (r.First, r.End)));
+        if (memory.RamPages == 0)
+            throw new ClientException($"{source.File.Bytes.Path} describes no memory: there is nothing to send");
+        var pause = options.FirstPause;
+        for (var round = 1; ; round++)
+        {
+            SendResult? last = null;
+            foreach (var server in servers)
+            {
+                last = Try(server, memory, cancellation);
+                if (last.IsDone || last.Outcome == SendOutcome.Cancelled)
+                    return last;
+            }
+            if (round >= options.Rounds)
+                return last!;
+            if (cancellation.WaitHandle.WaitOne(pause))
+                return last! with { Outcome = SendOutcome.Cancelled };
+            pause = pause * 2 < options.LongestPause ? pause * 2 : options.LongestPause;
+        }
+    }
+
+    private SendResult Try(SendTarget server, ClassicMemoryMap memory, CancellationToken cancellation)
+    {
+        ClassicAttempt attempt;
+        try
+        {
+            attempt = new ClassicAttempt(source, options, server, memory, progress);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressAlreadyInUse or SocketError.AccessDenied && options.LocalPort is { } port)
+        {
+            throw new ClientException($"UDP port {port} is {(e.SocketErrorCode == SocketError.AccessDenied ? "not allowed" : "in use")}", "choose another local port", e);
+        }
+        catch (SocketException)
+        {
+            progress?.Invoke(new SendMeter(memory.RamPages, source.PageSize).Progress(SendStage.GivenUp, server, false, SendOutcome.Unreachable));
+            return new SendResult(SendOutcome.Unreachable, server, 0, TimeSpan.Zero);
+        }
+        using (attempt)
+        {
+            var outcome = attempt.Run(cancellation);
+            var result = new SendResult(outcome, server, attempt.PagesSent, attempt.Elapsed);
+            attempt.Report(result.IsDone || outcome == SendOutcome.Cancelled ? SendStage.Ended : SendStage.GivenUp, outcome);
+            return result;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace Netdump.Client.Send;
+
+/// <summary>Shows how a dump goes: a bar on a terminal, a line every few seconds in a file, or JSON lines for programs.</summary>
+internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
+{
+    private const int BarWidth = 24;
+    private const double MegaByte = 1e6;
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
+    private readonly ArrayBufferWriter<byte> _json = new();
+    private TimeSpan _sinceLine = LineInterval;
+    private int _barLength;
+
+    /// <summary>Shows one step; steps of progress come once a second.</summary>
+    public void Show(SendProgress progress)
+    {
+        if (json)
+        {
+            if (progress.Stage != SendStage.Ended)
+                WriteJson(w => Describe(w, progress));
+            return;
+        }
+        switch (progress.Stage)
+        {
+            case SendStage.Connecting:
+                Line($"sending {progress.BytesTotal / MegaByte:0} MB to {progress.Target.Name}");
+                break;
+            case SendStage.Connected:
+                Line($"{progress.Target.Name} answered{(progress.IsOurs ? "" : ": an original netdump server")}");
+                break;
+            case SendStage.Sending when isTerminal:
+                Bar(progress);
+                break;
+            case SendStage.Sending:
+                _sinceLine += TimeSpan.FromSeconds(1);
+                if (_sinceLine < LineInterval)
+                    break;
+                _sinceLine = TimeSpan.Zero;
+                Line(Figures(progress));
+                break;
+            case SendStage.GivenUp:
+                Line($"{progress.Target.Name} is given up");
+                break;
+        }
+    }
+
+    /// <summary>Shows the end.</summary>
+    /// <param name="result">How it ended.</param>
+    /// <param name="logTrouble">Why the log was not sent, or null.</param>
+    public void End(SendResult result, string? logTrouble)
+    {
+        if (json)
+        {
+            WriteJson(w =>
+            {
+                w.WriteString("event", "end");
+                w.WriteString("outcome", Name(result.Outcome));
+                w.WriteString("server", result.Target.Name);
+                w.WriteNumber("pages", result.PagesSent);
+                w.WriteNumber("seconds", Math.Round(result.Elapsed.TotalSeconds, 3));
+                if (logTrouble is not null)
+                    w.WriteString("logTrouble", logTrouble);
+            });
+            return;
+        }
+        if (logTrouble is not null)
+            Line($"without the kernel's log: {logTrouble}");
+        if (result.IsDone)
+            Line($"done: {result.PagesSent} pages in {result.Elapsed.TotalSeconds:0.0} s");
+        else if (_barLength > 0)
+            Line("stopped");
+    }
+
+    private static void Describe(Utf8JsonWriter writer, SendProgress progress)
+    {
+        writer.WriteString("event", progress.Stage switch
+        {
+            SendStage.Connecting => "connecting",
+            SendStage.Connected => "connected",
+            SendStage.Sending => "progress",
+            _ => "given-up",
+        });
+        writer.WriteString("server", progress.Target.Name);
+        writer.WriteNumber("pages", progress.PagesSent);
+        writer.WriteNumber("pagesTotal", progress.PagesTotal);
+        writer.WriteNumber("bytes", progress.BytesSent);
+        writer.WriteNumber("bytesTotal", progress.BytesTotal);
+        writer.WriteNumber("bytesPerSecond", Math.Round(progress.BytesPerSecond));
+        if (progress.TimeLeft is { } left)
+            writer.WriteNumber("secondsLeft", Math.Round(left.TotalSeconds, 1));
+        if (progress.Outcome != SendOutcome.None)
+            writer.WriteString("outcome", Name(progress.Outcome));
+    }
+
+    private static string Name(SendOutcome outcome) => outcome switch
+    {
+        SendOutcome.Rebooted => "done",
+        SendOutcome.Exited => "exited",
+        SendOutcome.Refused => "refused",
+        SendOutcome.NoAnswer => "no-answer",
+        SendOutcome.PortClosed => "port-closed",
+        SendOutcome.Unreachable => "unreachable",
+        SendOutcome.Silent => "silent",
+        _ => "cancelled",
+    };
+
+    private static string Figures(SendProgress progress)
+    {
+        var percent = progress.PagesTotal == 0 ? 0 : 100.0 * progress.PagesSent / progress.PagesTotal;
+        var left = progress.TimeLeft is { } time ? $", {Duration(time)} left" : "";
+        return $"{percent,3:0} % of {progress.BytesTotal / MegaByte:0} MB, {progress.BytesPerSecond / MegaByte:0} MB/s{left}";
+    }
+
+    private static string Duration(TimeSpan time) => time.TotalSeconds switch
+    {
+        < 90 => $"{time.TotalSeconds:0} s",
+        < 5400 => $"{time.TotalMinutes:0} min",
+        _ => $"{time.TotalHours:0.0} h",
+    };
+
+    private void Bar(SendProgress progress)
+    {
+        var filled = progress.PagesTotal == 0 ? 0 : (int)(progress.PagesSent * BarWidth / progress.PagesTotal);
+        var text = $"[{new string('#', filled)}{new string('.', BarWidth - filled)}] {Figures(progress)}";
+        output.Write($"\r{text.PadRight(_barLength)}");
+        output.Flush();
+        _barLength = text.Length;
+    }
+
+    private void Line(string text)
+    {
+        // Over the bar, if one stands in this line.
+        output.WriteLine(_barLength > 0 ? $"\r{text.PadRight(_barLength)}" : text);
+        output.Flush();
+        _barLength = 0;
+    }
+
+    private void WriteJson(Action<Utf8JsonWriter> write)
+    {
+        _json.ResetWrittenCount();
+        using (var writer = new Utf8JsonWriter(_json))
+        {
+            writer.WriteStartObject();
+            write(writer);
+            writer.WriteEndObject();
+        }
+        output.WriteLine(Encoding.UTF8.GetString(_json.WrittenSpan));
+        output.Flush();
+    }
+}

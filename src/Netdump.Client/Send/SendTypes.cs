@@ -1,0 +1,126 @@
+using System.Net;
+using Netdump.Protocols.Classic;
+
+namespace Netdump.Client.Send;
+
+/// <summary>A server to dump to.</summary>
+/// <param name="Name">As the operator knows it, for messages.</param>
+/// <param name="Address">Where it listens.</param>
+public sealed record SendTarget(string Name, IPEndPoint Address);
+
+/// <summary>Reads the next message of the capture kernel's own log as /dev/kmsg gives it, without waiting; 0 when there is none now.</summary>
+/// <param name="buffer">Takes the record.</param>
+public delegate int CaptureMessageReader(Span<byte> buffer);
+
+/// <summary>How a dump is sent.</summary>
+public sealed record SendOptions
+{
+    /// <summary>Which client to be.</summary>
+    public ClassicClientProfile Profile { get; init; } = ClassicClientProfile.Netdump;
+
+    /// <summary>UDP port to send from; null: 6666 when it is free, else any.</summary>
+    public int? LocalPort { get; init; }
+
+    /// <summary>A server that has not acknowledged the START for this long is given up.</summary>
+    public TimeSpan AcknowledgeLimit { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A server that acknowledged and then asks for nothing for this long is given up. Meanwhile the handshake is tried again.</summary>
+    public TimeSpan SilenceLimit { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The handshake begins again when no request came for this long.</summary>
+    public TimeSpan RestartHandshakeAfter { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Time between the server's REBOOT and the end: what the original waited before it restarted the machine.</summary>
+    public TimeSpan RebootDelay { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How often the whole list of servers is tried; null: until the caller cancels.</summary>
+    public int? Rounds { get; init; } = 1;
+
+    /// <summary>Pause after the first round; doubles up to <see cref="LongestPause"/>.</summary>
+    public TimeSpan FirstPause { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest pause between two rounds.</summary>
+    public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Time between two reports of progress.</summary>
+    public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The capture kernel's own messages, sent to a server of ours beside the dump; null for none.</summary>
+    public CaptureMessageReader? CaptureMessages { get; init; }
+}
+
+/// <summary>What happens while a dump is sent.</summary>
+public enum SendStage
+{
+    /// <summary>START goes to the server.</summary>
+    Connecting,
+
+    /// <summary>The server acknowledged.</summary>
+    Connected,
+
+    /// <summary>Memory is on its way: comes every <see cref="SendOptions.ProgressInterval"/>.</summary>
+    Sending,
+
+    /// <summary>This server was given up, for the reason told; the next one or the next round follows, or the end.</summary>
+    GivenUp,
+
+    /// <summary>Over.</summary>
+    Ended,
+}
+
+/// <summary>How far a dump is.</summary>
+/// <param name="Stage">What is going on.</param>
+/// <param name="Target">With which server.</param>
+/// <param name="PagesSent">Pages that went out at least once to this server.</param>
+/// <param name="PagesTotal">Pages of memory.</param>
+/// <param name="BytesSent">Bytes of memory in those.</param>
+/// <param name="BytesTotal">Bytes of memory in all.</param>
+/// <param name="BytesPerSecond">Rate over the last few seconds; 0 while unknown.</param>
+/// <param name="TimeLeft">At that rate; null while unknown.</param>
+/// <param name="IsOurs">The server speaks our extension.</param>
+/// <param name="Outcome">Why, with <see cref="SendStage.GivenUp"/> and <see cref="SendStage.Ended"/>.</param>
+public readonly record struct SendProgress(
+    SendStage Stage, SendTarget Target, ulong PagesSent, ulong PagesTotal, ulong BytesSent, ulong BytesTotal,
+    double BytesPerSecond, TimeSpan? TimeLeft, bool IsOurs, SendOutcome Outcome);
+
+/// <summary>How it ended with a server.</summary>
+public enum SendOutcome
+{
+    /// <summary>Not yet.</summary>
+    None,
+
+    /// <summary>The server ordered the reboot: it has everything it wanted.</summary>
+    Rebooted,
+
+    /// <summary>The server ended the dump with EXIT.</summary>
+    Exited,
+
+    /// <summary>The server speaks no version this machine can be dumped with.</summary>
+    Refused,
+
+    /// <summary>No acknowledgement within the limit.</summary>
+    NoAnswer,
+
+    /// <summary>No acknowledgement within the limit, and the host said that nothing listens on that port.</summary>
+    PortClosed,
+
+    /// <summary>No way to the server: the network refused.</summary>
+    Unreachable,
+
+    /// <summary>The server acknowledged and fell silent.</summary>
+    Silent,
+
+    /// <summary>The caller cancelled.</summary>
+    Cancelled,
+}
+
+/// <summary>The end of a dump.</summary>
+/// <param name="Outcome">How it ended with the server tried last.</param>
+/// <param name="Target">That server.</param>
+/// <param name="PagesSent">Pages that went out to it at least once.</param>
+/// <param name="Elapsed">Time from its first START to the end.</param>
+public sealed record SendResult(SendOutcome Outcome, SendTarget Target, ulong PagesSent, TimeSpan Elapsed)
+{
+    /// <summary>Whether a server took the dump to its end.</summary>
+    public bool IsDone => Outcome is SendOutcome.Rebooted or SendOutcome.Exited;
+}
