@@ -40,16 +40,14 @@ public static partial class Descriptors
         }
     }
 
-    /// <summary>Makes a pipe; its ends are close-on-exec unless <paramref name="writerIsInherited"/>, then only the reader is. The reader does not block.</summary>
+    /// <summary>Makes a pipe whose ends do not block. Programs started from here inherit the writer alone.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public static unsafe (SafeFileHandle Reader, SafeFileHandle Writer) Pipe(bool writerIsInherited)
+    public static unsafe (SafeFileHandle Reader, SafeFileHandle Writer) PipeForChild()
     {
         int* ends = stackalloc int[2];
         if (NativePipe(ends, CloseOnExec | (int)OpenFlags.NonBlocking) != 0) throw LinuxException.Last("pipe");
         const int SetDescriptorFlags = 2; // F_SETFD
-        const int SetStatusFlags = 4; // F_SETFL
-        _ = NativeControl(ends[1], SetStatusFlags, 0);
-        if (writerIsInherited) _ = NativeControl(ends[1], SetDescriptorFlags, 0);
+        _ = NativeControl(ends[1], SetDescriptorFlags, 0);
         return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
     }
 
@@ -81,6 +79,9 @@ public static partial class Descriptors
         int ready = NativePoll(&entry, 1, (int)Math.Clamp(Math.Ceiling(limit.TotalMilliseconds), 0, int.MaxValue));
         return ready > 0;
     }
+
+    /// <summary>Waits, without anything to wait for. A signal ends it early.</summary>
+    public static unsafe void Pause(TimeSpan time) => _ = NativePoll(null, 0, (int)Math.Clamp(Math.Ceiling(time.TotalMilliseconds), 0, int.MaxValue));
 
     [StructLayout(LayoutKind.Sequential)]
     private struct PollEntry

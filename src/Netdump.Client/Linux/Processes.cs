@@ -64,9 +64,6 @@ public static partial class Processes
     /// <exception cref="IOException">/proc is not mounted, or the value is not allowed.</exception>
     public static void SetOutOfMemoryScore(int score) => File.WriteAllText("/proc/self/oom_score_adj", score.ToString());
 
-    /// <summary>Has the kernel kill this process when its parent ends (prctl PR_SET_PDEATHSIG).</summary>
-    public static void DieWithParent() => _ = NativeControl(1, Kill, 0, 0, 0);
-
     [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int NativeSpawn(out int child, string path, nint actions, nint attributes, nint* arguments, nint* environment);
 
@@ -75,7 +72,4 @@ public static partial class Processes
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int NativeKill(int process, int signal);
-
-    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
-    private static partial int NativeControl(int option, nuint second, nuint third, nuint fourth, nuint fifth);
 }

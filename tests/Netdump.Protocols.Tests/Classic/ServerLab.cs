@@ -142,4 +142,23 @@ internal sealed class ServerLab
         Assert.Equal(ClassicServerPhase.StateComplete, Session.Phase);
         return this;
     }
+
+    /// <summary>With a client of our own that has no header area, to the repeated REBOOT.</summary>
+    public ServerLab ToRebootOfOurs()
+    {
+        AnswerHello();
+        AnswerPageSize();
+        AnswerPageCount(1);
+        AnswerRegisters();
+        foreach (ClassicRequest request in Sent.Where(r => r.Command == ClassicCommand.GetHeader).ToArray())
+            Reply(ClassicReplyCode.Error, request.Number, 0);
+        Session.BeginMemory(Now);
+        Drain();
+        AnswerPage(0);
+        Reply(ClassicReplyCode.ShowState, Last.Number, 0);
+        Session.Finish(Now);
+        Drain();
+        Assert.Equal(ClassicServerPhase.Finishing, Session.Phase);
+        return this;
+    }
 }

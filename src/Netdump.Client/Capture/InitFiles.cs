@@ -1,0 +1,48 @@
+using Netdump.Client.Linux;
+
+namespace Netdump.Client.Capture;
+
+/// <summary>The file systems that pid 1 makes in the capture kernel's empty root.</summary>
+internal static class InitFiles
+{
+    private static readonly (string Type, string Target, MountFlags Flags)[] FileSystems =
+    [
+        ("proc", "/proc", MountFlags.NoSetUserId | MountFlags.NoDevices | MountFlags.NoExecution),
+        ("sysfs", "/sys", MountFlags.NoSetUserId | MountFlags.NoDevices | MountFlags.NoExecution),
+        ("devtmpfs", "/dev", MountFlags.NoSetUserId),
+        ("tmpfs", "/run", MountFlags.NoSetUserId | MountFlags.NoDevices),
+        ("tmpfs", "/tmp", MountFlags.NoSetUserId | MountFlags.NoDevices),
+    ];
+
+    /// <summary>Mounts all of them; what fails is told afterwards, when there is a console.</summary>
+    public static IReadOnlyList<string> Mount()
+    {
+        List<string> failures = [];
+        foreach ((string type, string target, MountFlags flags) in FileSystems)
+        {
+            try
+            {
+                Directory.CreateDirectory(target);
+                Mounts.Mount(type, target, type, flags);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                if (failure is not LinuxException { Error: Errno.Busy }) failures.Add(failure.Message);
+            }
+        }
+        return failures;
+    }
+
+    /// <summary>Lets programs write to the kernel's log without its limit of ten lines in five seconds (sysctl kernel.printk_devkmsg).</summary>
+    public static void LiftLogLimit()
+    {
+        try
+        {
+            File.WriteAllText("/proc/sys/kernel/printk_devkmsg", "on");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // printk.devkmsg= on the command line locks it: some lines are lost, nothing else
+        }
+    }
+}
