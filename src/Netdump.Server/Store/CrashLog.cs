@@ -1,5 +1,6 @@
 using System.Buffers;
 using Netdump.Protocols.NetConsole;
+using Netdump.Vmcore.Log;
 
 namespace Netdump.Server.Store;
 
@@ -88,10 +89,10 @@ public sealed class CrashLog
     }
 
     /// <summary>Fills what was lost on the way from the finished vmcore's ring.</summary>
-    public void FillFrom(IReadOnlyList<KernelRecord> records, TimeSpan now)
+    public void FillFrom(IReadOnlyList<LogRecord> records, TimeSpan now)
     {
-        foreach (KernelRecord record in records)
-            _dirty |= _text.AddRecord(RecordOrigin.Vmcore, record.Sequence, record.Microseconds, record.Text.Span, partial: false);
+        foreach (LogRecord record in records)
+            _dirty |= _text.AddRecord(RecordOrigin.Vmcore, record.Sequence, record.Nanoseconds / 1000, record.Text.Span, partial: false);
         Schedule(now);
     }
 
