@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Netdump.Client.Image;
 using Netdump.Client.Linux;
+using Netdump.Client.Send;
 
 namespace Netdump.Client.Capture;
 
@@ -17,22 +18,18 @@ public sealed class Worker
 
     private readonly CaptureConsole _console;
     private readonly CaptureManifest _manifest;
-    private readonly MovementWriter _movement;
-    private readonly Rehearsal _rehearsal;
-    private readonly int _start;
+    private readonly SendWatch _watch;
 
-    private Worker(CaptureConsole console, CaptureManifest manifest, MovementWriter movement, Rehearsal rehearsal, int start)
+    private Worker(CaptureConsole console, CaptureManifest manifest, SendWatch watch)
     {
         _console = console;
         _manifest = manifest;
-        _movement = movement;
-        _rehearsal = rehearsal;
-        _start = start;
+        _watch = watch;
     }
 
     /// <summary>The child's program.</summary>
     /// <param name="args"><see cref="Init.ChildCommand"/>, the descriptor of the pipe to pid 1, which start of the child this is.</param>
-    /// <returns>An exit code that pid 1 understands.</returns>
+    /// <returns>An exit code that pid 1 understands (<see cref="CaptureExit"/>).</returns>
     public static int Run(string[] args)
     {
         if (args.Length != 3 || !int.TryParse(args[1], out int descriptor) || !int.TryParse(args[2], out int start))
@@ -48,16 +45,17 @@ public sealed class Worker
             Rehearsal rehearsal = Rehearsal.Parse(File.ReadAllText("/proc/cmdline"), out string? complaint);
             if (complaint is not null) console.Say(complaint);
             MovementWriter movement = new(new SafeFileHandle(descriptor, ownsHandle: true));
-            return new Worker(console, manifest, movement, rehearsal, start).Work();
+            SendWatch watch = new(console, movement, rehearsal, start, TimeSpan.FromSeconds(Math.Max(1, manifest.ProgressSeconds)));
+            return new Worker(console, manifest, watch).Work();
         }
-        catch (Exception failure) when (failure is JsonException)
+        catch (JsonException failure)
         {
             console.Say($"{CaptureManifest.ImagePath}: {failure.Message}");
             return CaptureExit.Hopeless;
         }
         catch (Exception failure)
         {
-            console.Say($"the work failed: {failure.GetType().Name}: {failure.Message}");
+            console.Say(failure is IOException or ClientException ? failure.Message : $"{failure.GetType().Name}: {failure.Message}");
             return CaptureExit.Failed;
         }
     }
@@ -66,19 +64,41 @@ public sealed class Worker
     {
         int loaded = ModuleLoading.Load(_manifest.Modules, _console.Say);
         ModuleLoading.Bind(_manifest.PhyBindings, _console.Say);
-        _console.Reached($"{loaded} of {_manifest.Modules.Count} modules are loaded");
+        _console.Reached($"{loaded} of {_manifest.Modules.Count} modules loaded");
         if (!File.Exists(Vmcore))
         {
             _console.Say($"{Vmcore} is not there: this kernel was not started by a crash; there is nothing to send");
             return CaptureExit.Hopeless;
         }
+        using DumpSource dump = DumpSource.Open(Vmcore, mapped: true);
+        _console.Reached($"{Vmcore} open, {dump.RamPages} pages of {dump.PageSize} bytes");
+        if (_manifest.Digest)
+            _console.Say($"{Vmcore} is {dump.File.Bytes.Length} bytes, xxh128 {VmcoreDigest.Compute(dump.File.Bytes, mapped: true, _watch.Moved)}");
+        return Send(dump) ? CaptureExit.Done : CaptureExit.Failed;
+    }
+
+    /// <summary>Tries until a server has taken the dump; pid 1 ends it when nothing moves.</summary>
+    private bool Send(DumpSource dump)
+    {
         using RouteNetlink netlink = new();
-        LinkSetup setup = new(netlink, _console.Say);
-        foreach (CaptureInterface wanted in _manifest.Interfaces)
+        using KernelMessages messages = KernelMessages.Open();
+        Links links = new(_manifest.Interfaces, new LinkSetup(netlink, _console.Say), _console);
+        SendOptions options = new()
         {
-            if (setup.BringUp(wanted) is { } link)
-                _console.Reached($"{link.Name} is up ({wanted.Name} on the host), {string.Join(", ", wanted.Addresses.Select(a => $"{a.Address}/{a.PrefixLength}"))}");
+            LocalPort = _manifest.LocalPort,
+            CaptureMessages = messages.Read,
+            ProgressInterval = SendWatch.Interval,
+        };
+        TimeSpan pause = FirstPause;
+        while (true)
+        {
+            links.BringUp();
+            SendResult result = new ClassicSender(dump, options, _watch.Report).Run([.. _manifest.Servers.Select(links.Target)]);
+            if (result.IsDone) return true;
+            pause = result.PagesSent > 0 ? FirstPause : pause;
+            _console.Say($"the next try follows in {pause.TotalSeconds:0} s");
+            Descriptors.Pause(pause);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
-        return CaptureExit.Done;
     }
 }

@@ -2,7 +2,7 @@ namespace Netdump.Client.Capture;
 
 /// <summary>Makes the console's progress lines: how much of the dump has gone out, how fast, how long it still takes.</summary>
 /// <param name="interval">Time between two lines.</param>
-public sealed class ProgressMeter(TimeSpan interval)
+public sealed class ProgressLines(TimeSpan interval)
 {
     private const double MegaByte = 1e6;
     private TimeSpan? _lastTime;

@@ -1,0 +1,73 @@
+using Netdump.Client.Send;
+
+namespace Netdump.Client.Capture;
+
+/// <summary>
+/// Follows the sender: tells pid 1 what moved and the console how it goes, and lets a rehearsed failure happen.
+/// </summary>
+internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Rehearsal rehearsal, int start, TimeSpan lineInterval)
+{
+    /// <summary>How often the sender reports: as exact as the times of the first and last page are told.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+
+    private readonly Movement _movement = new();
+    private readonly ProgressLines _lines = new(lineInterval);
+    private ulong _moved;
+    private bool _firstPage;
+    private bool _lastPage;
+
+    /// <summary>Adds bytes that were moved.</summary>
+    public void Moved(ulong bytes)
+    {
+        _moved += bytes;
+        pipe.Add(bytes, Uptime.Now);
+        if (rehearsal.IsDue(start, _moved)) RehearsedEnd.Happen(rehearsal.Failure, console);
+    }
+
+    /// <summary>Takes a report of the sender.</summary>
+    public void Report(SendProgress progress)
+    {
+        switch (progress.Stage)
+        {
+            case SendStage.Connecting:
+                console.Say($"dumping to {progress.Target.Name} ({progress.Target.Address})");
+                break;
+            case SendStage.Connected:
+                console.Reached($"{progress.Target.Name} answers{(progress.IsOurs ? "" : ", a server of the original protocol")}");
+                break;
+            case SendStage.GivenUp:
+                console.Say($"{progress.Target.Name}: {Reason(progress.Outcome)}");
+                break;
+            default:
+                break;
+        }
+        Milestones(progress);
+        Moved(_movement.Advance(progress.BytesSent));
+        if (progress.Stage == SendStage.Sending && _lines.Update(progress.BytesSent, progress.BytesTotal, Uptime.Now) is { } line) console.Show(line);
+    }
+
+    private void Milestones(in SendProgress progress)
+    {
+        if (!_firstPage && progress.PagesSent > 0)
+        {
+            _firstPage = true;
+            console.Reached("first page sent");
+        }
+        if (!_lastPage && progress.PagesSent == progress.PagesTotal)
+        {
+            _lastPage = true;
+            console.Reached($"last page sent, {progress.PagesSent} pages");
+        }
+        if (progress.Stage == SendStage.Ended) console.Reached($"{progress.Target.Name} has the dump, {progress.PagesSent} pages sent");
+    }
+
+    private static string Reason(SendOutcome outcome) => outcome switch
+    {
+        SendOutcome.NoAnswer => "no answer",
+        SendOutcome.PortClosed => "nothing listens on that port",
+        SendOutcome.Unreachable => "cannot be reached",
+        SendOutcome.Silent => "it stopped asking",
+        SendOutcome.Refused => "it cannot take dumps of this machine",
+        _ => outcome.ToString(),
+    };
+}
