@@ -1,6 +1,7 @@
 using Netdump.Protocols.Classic;
 using Netdump.Server.Store;
 using Netdump.Vmcore;
+using Netdump.Vmcore.Log;
 
 namespace Netdump.Server.Receivers.Classic;
 
@@ -163,7 +164,7 @@ internal sealed partial class ClassicCrash
             _receiver.Post(later => Completed(vmcore, failure, readLog, later));
             if (failure is null && readLog)
             {
-                IReadOnlyList<KernelRecord> records = ReadLog();
+                IReadOnlyList<LogRecord> records = ReadLog();
                 _receiver.Post(later => LogRead(records, later));
             }
         });
@@ -206,12 +207,12 @@ internal sealed partial class ClassicCrash
     }
 
     /// <summary>The dead kernel's own ring, from the finished file: whatever of it the network lost is still there.</summary>
-    private IReadOnlyList<KernelRecord> ReadLog()
+    private IReadOnlyList<LogRecord> ReadLog()
     {
         try
         {
             using VmcoreFile file = VmcoreFile.Open(Directory.File(VmcoreWriter.CompleteName));
-            return [.. file.ReadLog().Select(record => new KernelRecord(record.Sequence, record.Nanoseconds / 1000, record.Text))];
+            return file.ReadLog();
         }
         catch (Exception error)
         {
@@ -221,7 +222,7 @@ internal sealed partial class ClassicCrash
         }
     }
 
-    private void LogRead(IReadOnlyList<KernelRecord> records, TimeSpan now)
+    private void LogRead(IReadOnlyList<LogRecord> records, TimeSpan now)
     {
         _reading = false;
         if (IsOver)
