@@ -207,8 +207,10 @@ public sealed partial class ClassicServerSession
                 return false;
         }
 
-        _requests.Answer(index, _now);
-        _memory!.Answered();
+        if (_requests.Answer(index, _now))
+            _memory!.Lost();
+        else
+            _memory!.Answered();
         if (_requests.Count == 0 && _memory.NextPfn >= _memory.PageCount)
         {
             _effects.Enqueue(new ClassicServerEffect(ClassicServerEffectKind.MemoryComplete));

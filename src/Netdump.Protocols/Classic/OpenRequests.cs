@@ -17,6 +17,8 @@ internal sealed class OpenRequests
     private int _queueCount;
     private uint _nextNumber;
     private TimeSpan _lastLoss = TimeSpan.MinValue;
+    private int _oldest = -1; // of the requests on the wire
+    private int _newest = -1;
 
     public OpenRequests(int capacity, uint firstNumber, RoundTripEstimator roundTrip)
     {
@@ -43,6 +45,8 @@ internal sealed class OpenRequests
         public bool Due;              // to be sent
         public bool Queued;           // has its place in the queue, even if closed since
         public bool Repeated;
+        public int Older;             // neighbours among the requests on the wire, by time of sending; -1 at the ends
+        public int Newer;
     }
 
     /// <summary>Requests that are open.</summary>
@@ -88,18 +92,34 @@ internal sealed class OpenRequests
         return index >= 0 && _slots[index].Number == number;
     }
 
-    /// <summary>Closes a request that was answered, and learns from the time it took.</summary>
-    public void Answer(int index, TimeSpan now)
+    /// <summary>
+    /// Closes a request that was answered, and learns from the time it took. Clients answer in the order of asking: what was asked
+    /// clearly before it and is still open is lost, and queued to be sent again without waiting for its timeout.
+    /// </summary>
+    /// <returns>As <see cref="Expire"/>: true when something was lost, once per flight.</returns>
+    public bool Answer(int index, TimeSpan now)
     {
         ref Slot slot = ref _slots[index];
-        if (!slot.Repeated && slot.Deadline != TimeSpan.MaxValue)
-            _roundTrip.Add(now - slot.SentAt);
+        bool sample = !slot.Repeated && !slot.Due;
+        TimeSpan sent = slot.SentAt;
         Close(index);
+        if (!sample)
+            return false;
+        _roundTrip.Add(now - sent);
+        bool fresh = false;
+        TimeSpan before = sent - _roundTrip.Reordering;
+        while (_oldest >= 0 && _slots[_oldest].SentAt < before)
+            fresh |= Lose(_oldest);
+        if (fresh)
+            _lastLoss = now;
+        return fresh;
     }
 
     public void Close(int index)
     {
         ref Slot slot = ref _slots[index];
+        if (!slot.Due)
+            Unlink(index);
         _ring[slot.Number & (uint)(_ring.Length - 1)] = -1;
         slot.Open = false;
         slot.Due = false;
@@ -145,6 +165,7 @@ internal sealed class OpenRequests
         {
             if (_slots[i].Open && !_slots[i].Due)
             {
+                Unlink(i);
                 _slots[i].Repeated = true;
                 Enqueue(i);
             }
@@ -165,6 +186,7 @@ internal sealed class OpenRequests
                 continue;
             slot.Due = false;
             slot.SentAt = now;
+            Link(index);
             if (slot.Timeout < _roundTrip.Timeout)
                 slot.Timeout = _roundTrip.Timeout;
             slot.Deadline = now + slot.Timeout;
@@ -197,11 +219,8 @@ internal sealed class OpenRequests
                 continue;
             }
 
-            fresh |= slot.SentAt >= _lastLoss;
-            slot.Repeated = true;
             slot.Timeout = _roundTrip.Longer(slot.Timeout);
-            Retransmits++;
-            Enqueue(i);
+            fresh |= Lose(i);
         }
 
         NextDeadline = next;
@@ -212,6 +231,40 @@ internal sealed class OpenRequests
         }
 
         return fresh;
+    }
+
+    private bool Lose(int index)
+    {
+        ref Slot slot = ref _slots[index];
+        Unlink(index);
+        slot.Repeated = true;
+        Retransmits++;
+        Enqueue(index);
+        return slot.SentAt >= _lastLoss;
+    }
+
+    private void Link(int index)
+    {
+        _slots[index].Older = _newest;
+        _slots[index].Newer = -1;
+        if (_newest >= 0)
+            _slots[_newest].Newer = index;
+        else
+            _oldest = index;
+        _newest = index;
+    }
+
+    private void Unlink(int index)
+    {
+        (int older, int newer) = (_slots[index].Older, _slots[index].Newer);
+        if (older >= 0)
+            _slots[older].Newer = newer;
+        else
+            _oldest = newer;
+        if (newer >= 0)
+            _slots[newer].Older = older;
+        else
+            _newest = older;
     }
 
     private void Enqueue(int index)

@@ -16,6 +16,9 @@ internal sealed class RoundTripEstimator(TimeSpan initial, TimeSpan minimum, Tim
     /// <summary>Smoothed round trip, zero before the first sample.</summary>
     public TimeSpan Mean => TimeSpan.FromTicks(_mean);
 
+    /// <summary>How much later a request may have been sent and still be answered first without anything being lost.</summary>
+    public TimeSpan Reordering => TimeSpan.FromTicks(Math.Max((_mean / 4) + (2 * _deviation), TimeSpan.TicksPerMillisecond));
+
     /// <summary>Takes a measured round trip.</summary>
     public void Add(TimeSpan sample)
     {

@@ -15,6 +15,7 @@ internal sealed class Exchange
     private readonly byte[] _buffer = new byte[64 * 1037];
     private readonly byte[] _page;
     private ClassicServerSession? _server;
+    private TimeSpan _prepared;
     private TimeSpan _now = TimeSpan.FromSeconds(1);
 
     public Exchange(ClassicClientOptions options, byte[] memory, byte[] header, int seed, double loss, double duplication, double reordering)
@@ -37,7 +38,9 @@ internal sealed class Exchange
     public StringBuilder Log { get; } = new();
     public ClassicServerSession Server => _server!;
     public bool Rebooted { get; private set; }
-    public TimeSpan Elapsed => _now;
+
+    /// <summary>Time from the beginning of the memory phase to its end.</summary>
+    public TimeSpan MemoryTime { get; private set; }
 
     public void Run()
     {
@@ -85,6 +88,7 @@ internal sealed class Exchange
             switch (effect.Kind)
             {
                 case ClassicServerEffectKind.Prepared:
+                    _prepared = _now;
                     _server.BeginMemory(_now);
                     break;
                 case ClassicServerEffectKind.Page:
@@ -95,6 +99,9 @@ internal sealed class Exchange
                 case ClassicServerEffectKind.Unreadable:
                     for (ulong i = 0; i < effect.Count; i++)
                         Accounted[effect.FirstPfn + i]++;
+                    break;
+                case ClassicServerEffectKind.MemoryComplete:
+                    MemoryTime = _now - _prepared;
                     break;
                 case ClassicServerEffectKind.StateComplete:
                     _server.Finish(_now);

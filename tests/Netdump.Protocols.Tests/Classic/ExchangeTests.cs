@@ -28,6 +28,13 @@ public sealed class ExchangeTests
         Assert.Equal(ClassicEndReason.Finished, exchange.Server.EndReason);
     }
 
+    [Fact]
+    public void Five_percent_of_loss_does_not_make_a_dump_wait_for_timeouts()
+    {
+        Exchange exchange = Dump(ClassicClientProfile.Netdump, 4000, 1, 7, 0.05, 0, 0);
+        Assert.True(exchange.MemoryTime < TimeSpan.FromSeconds(3), $"{exchange.MemoryTime}"); // by timeouts alone 8 s
+    }
+
     private static Exchange Dump(ClassicClientProfile profile, uint pages, uint size, int seed, double loss, double duplication, double reordering)
     {
         uint pageSize = size == 0 ? 1024u : size == 1 ? 4096u : 16384u;

@@ -103,4 +103,45 @@ public sealed class ServerTimingTests
         lab.AnswerPage(0);
         Assert.Equal(ServerLab.PageBytes(0), lab.Pages[^1]);
     }
+
+    [Fact]
+    public void A_page_asked_clearly_before_one_that_was_answered_is_asked_again_without_waiting_for_its_timeout()
+    {
+        ServerLab lab = new ServerLab().Begin(10_000);
+        int answered = 0;
+        void Millisecond(uint? lost)
+        {
+            lab.Wait(0.001);
+            ClassicRequest[] asked = [.. lab.Sent.Where(r => r.Command == ClassicCommand.SendMemory).Skip(answered)];
+            answered += asked.Length;
+            foreach (ClassicRequest request in asked.Where(request => request.From != lost))
+                lab.AnswerPage(request.From);
+        }
+
+        for (int i = 0; i < 30; i++)
+            Millisecond(null);
+        Assert.Equal(64, lab.Session.Window);
+        uint lost = lab.Sent[^20].From;
+        Millisecond(lost);
+        Assert.Equal(0, lab.Session.Counters.Retransmits);
+        for (int i = 0; i < 4; i++)
+            Millisecond(lost);
+        Assert.Equal(1, lab.Session.Counters.Retransmits);
+        Assert.Equal(2, lab.Sent.Count(r => r.Command == ClassicCommand.SendMemory && r.From == lost));
+        Assert.InRange(lab.Session.Window, 32, 40); // one loss, then it grows again
+        lab.AnswerPage(lost);
+        Assert.Equal(ServerLab.PageBytes(lost), lab.Pages[^1]);
+    }
+
+    [Fact]
+    public void Answers_that_overtake_each_other_a_little_are_no_loss()
+    {
+        ServerLab lab = new ServerLab().Begin(64);
+        lab.Wait(0.001);
+        for (uint pfn = 31; pfn > 0; pfn--)
+            lab.AnswerPage(pfn); // asks 32-63 now, a millisecond later than page 0
+        lab.AnswerPage(50);
+        Assert.Equal(0, lab.Session.Counters.Retransmits);
+        Assert.True(lab.Session.Window > 32);
+    }
 }
