@@ -65,7 +65,7 @@ internal static class StartCommand
     {
         if (plan.Paths is [var first, ..])
         {
-            Console.WriteLine($"{(dryRun ? "would be armed" : "armed")}: a crash of this host is dumped to {first.Server} ({first.Address}),");
+            Console.WriteLine($"{(dryRun ? "would be armed" : "armed")}: a crash of this host is dumped to {first.Server},");
             Console.WriteLine($"there in /var/crash/{CaptureNetwork.Plain(first.Local.Address).Replace(':', '_')}-DATE-TIME/: log, vmcore");
         }
         else

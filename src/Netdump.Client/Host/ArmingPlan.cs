@@ -103,8 +103,7 @@ public sealed record ArmingPlan
                 string? mac = paths.Count == 1 && configuration.ServerMac is { } given ? given : path.FindNextHop(netlink, NeighbourLimit)?.ToString();
                 if (mac is null) throw Silent(path);
                 answering++;
-                string via = path.Route.Gateway is { } gateway ? $" via {gateway}" : "";
-                checks.Add(new(CheckLevel.Ok, "path", $"{path.Device.Name} {path.Local.Address} -> {server} ({path.Address}){via}, next hop {mac}"));
+                checks.Add(new(CheckLevel.Ok, "path", $"{path}, next hop {mac}"));
             }
             catch (ClientException e)
             {

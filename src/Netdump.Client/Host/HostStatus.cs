@@ -65,10 +65,9 @@ public sealed class HostStatus(HostFiles host, ClientConfiguration configuration
         try
         {
             ServerPath path = ServerPath.Find(netlink, server, configuration.Device);
-            string way = $"{path.Device.Name} {path.Local.Address} -> {server} ({path.Address}){(path.Route.Gateway is { } g ? $" via {g}" : "")}";
-            if (path.FindNextHop(netlink, NeighbourLimit) is { } mac) return new(CheckLevel.Ok, "path", $"{way}, next hop {mac}");
+            if (path.FindNextHop(netlink, NeighbourLimit) is { } mac) return new(CheckLevel.Ok, "path", $"{path}, next hop {mac}");
             // An armed host stays armed while its server is away.
-            return new(CheckLevel.Warn, "path", $"{way}: {path.NextHop} does not answer", "start the server, or bring the network up", "no-nic");
+            return new(CheckLevel.Warn, "path", $"{path}: {path.NextHop} does not answer", "start the server, or bring the network up", "no-nic");
         }
         catch (ClientException e)
         {

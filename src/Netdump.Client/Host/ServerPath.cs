@@ -16,6 +16,13 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
     /// <summary>The address that is resolved to a hardware address: the router's, or the server's own.</summary>
     public IPAddress NextHop => Route.Gateway ?? Address;
 
+    /// <summary>The way in words: interface, own address, server, router.</summary>
+    public override string ToString()
+    {
+        string address = Server.Host == Address.ToString() ? "" : $" ({Address})";
+        return $"{Device.Name} {Local.Address} -> {Server}{address}{(Route.Gateway is { } gateway ? $" via {gateway}" : "")}";
+    }
+
     /// <summary>Finds the way to a server.</summary>
     /// <param name="netlink">The kernel's routing tables.</param>
     /// <param name="server">Name or address.</param>

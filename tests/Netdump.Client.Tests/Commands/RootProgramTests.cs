@@ -1,0 +1,93 @@
+using Netdump.Client.Commands;
+using Netdump.Client.Configuration;
+using Netdump.Client.Host;
+using Netdump.Client.Tests.Host;
+
+namespace Netdump.Client.Tests.Commands;
+
+/// <summary>What an operator gets for a mistake: one line, and an exit code that says whose it was.</summary>
+public sealed class RootProgramTests : IDisposable
+{
+    private readonly FakeHost _host = new();
+
+    private static (int Exit, string Error) Run(params string[] args)
+    {
+        TextWriter before = Console.Error;
+        using var caught = new StringWriter();
+        Console.SetError(caught);
+        try
+        {
+            return (RootProgram.Run(args), caught.ToString());
+        }
+        finally
+        {
+            Console.SetError(before);
+        }
+    }
+
+    [Theory]
+    [InlineData("stat", "stat")]
+    [InlineData("start --dryrun", "--dryrun")]
+    [InlineData("start --config", "--config")]
+    [InlineData("test --confirm", "--confirm")]
+    public void Wrong_usage_is_exit_code_2_and_one_line(string line, string word)
+    {
+        (int exit, string error) = Run(line.Split(' '));
+        Assert.Equal(2, exit);
+        Assert.Contains(word, error);
+        Assert.Equal(1, error.Count(c => c == '\n'));
+    }
+
+    [Theory]
+    [InlineData("NETDUMPADR=10.0.0.2", "netdump.conf:1: unknown key NETDUMPADR; did you mean NETDUMPADDR?")]
+    [InlineData("", "no server is named; set NETDUMPADDR=")]
+    public void A_wrong_configuration_is_exit_code_1_and_one_line(string text, string message)
+    {
+        (int exit, string error) = Run("start", "--dry-run", "--config", _host.Write("/netdump.conf", text));
+        Assert.Equal(1, exit);
+        Assert.Contains(message, error);
+        Assert.Equal(1, error.Count(c => c == '\n'));
+    }
+
+    [Fact]
+    public void A_host_without_anything_is_not_armed_and_says_what_to_do()
+    {
+        StatusReport report = new HostStatus(_host.Files, new ClientConfiguration()).Report();
+        Assert.Equal(2, report.ExitCode);
+        Assert.Equal(["no-kexec", "not-loaded", "no-server"], report.Checks.Where(c => c.Level == CheckLevel.Fail).Select(c => c.Code));
+    }
+
+    [Fact]
+    public void Status_tells_an_armed_host_from_one_whose_crash_kernel_is_somebody_elses()
+    {
+        _host.Write("/sys/kernel/kexec_crash_size", "134217728\n");
+        _host.Write("/sys/kernel/kexec_crash_loaded", "1\n");
+        _host.Write("/proc/sys/kernel/random/boot_id", "b\n");
+        _host.Write("/proc/sys/kernel/panic_on_oops", "1\n");
+        Check Loaded() => new HostStatus(_host.Files, new ClientConfiguration()).Report().Checks.Single(c => c.Name == "loaded");
+        Assert.Equal("busy", Loaded().Code);
+        new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, Kernel = "/boot/k", Release = "6.1", ImageBytes = 5 << 20, UnpackedBytes = 9 << 20 }.Save(_host.Files);
+        Assert.Equal(CheckLevel.Ok, Loaded().Level);
+        Assert.Contains("image 5.0 MiB", Loaded().Fact);
+        Assert.Contains("about 79 MiB", new HostStatus(_host.Files, new ClientConfiguration()).Report().Checks[0].Fact);
+    }
+
+    [Fact]
+    public void Stop_puts_back_what_start_found_and_touches_no_other_crash_kernel()
+    {
+        var said = new List<string>();
+        var arming = new Arming(_host.Files, TimeProvider.System, said.Add);
+        arming.Stop();
+        Assert.Equal(["not armed: nothing to stop"], said);
+        _host.Write("/proc/sys/kernel/random/boot_id", "b\n");
+        _host.Write("/proc/sys/kernel/panic_on_oops", "1\n");
+        new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, PanicOnOopsBefore = "0" }.Save(_host.Files);
+        arming.Stop();
+        Assert.Equal("0", _host.Files.Read("/proc/sys/kernel/panic_on_oops"));
+        Assert.Null(ArmedState.Read(_host.Files));
+        _host.Write("/sys/kernel/kexec_crash_loaded", "1\n");
+        Assert.Contains("not by netdump", Assert.Throws<ClientException>(arming.Stop).Message);
+    }
+
+    public void Dispose() => _host.Dispose();
+}
