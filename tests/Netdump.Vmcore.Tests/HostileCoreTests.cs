@@ -1,18 +1,15 @@
 using System.Text;
 using CsCheck;
-using Netdump.Vmcore.Tests.Log;
 
 namespace Netdump.Vmcore.Tests;
 
 /// <summary>A whole small dump, notes to log, with bytes changed at random: a format error at worst, and soon.</summary>
 public class HostileCoreTests
 {
-    private const int RingAt = 0x40000;
-
     [Fact]
     public void The_dump_to_be_mutated_reads_from_its_notes_to_its_log()
     {
-        using var file = SyntheticCore.Open(Dump());
+        using var file = SyntheticCore.Open(SyntheticDump.Make("first words", "last words"));
         Assert.Equal(["first words", "last words"], file.ReadLog().Select(r => Encoding.ASCII.GetString(r.Text.Span)));
         Assert.Equal(77, file.Processors[PanickingProcessor.Find(file.Processors, file.ReadLog())].Pid);
     }
@@ -20,9 +17,9 @@ public class HostileCoreTests
     [Fact]
     public void Item63_changed_bytes_give_a_format_error_at_worst()
     {
-        var sound = Dump();
+        var sound = SyntheticDump.Make("first words", "last words");
         // Headers, notes, tables and the ring's description; the rest is empty.
-        var places = Gen.OneOf(Gen.Int[0, 0x200], Gen.Int[0x1000, 0x1fff], Gen.Int[0x2000 + 0x4000, 0x2000 + 0x9fff], Gen.Int[0x2000 + RingAt + 0x1000, 0x2000 + RingAt + 0x20ff]);
+        var places = Gen.OneOf(Gen.Int[0, 0x200], Gen.Int[0x1000, 0x1fff], Gen.Int[0x2000 + 0x4000, 0x2000 + 0x9fff], Gen.Int[0x2000 + SyntheticDump.RingAt + 0x1000, 0x2000 + SyntheticDump.RingAt + 0x20ff]);
         Gen.Select(places, Gen.Byte).Array[1, 8].Sample(changes =>
         {
             var bytes = (byte[])sound.Clone();
@@ -35,7 +32,7 @@ public class HostileCoreTests
     [Fact]
     public void Item63_a_dump_cut_anywhere_gives_a_format_error_at_worst()
     {
-        var sound = Dump();
+        var sound = SyntheticDump.Make("first words", "last words");
         Gen.Int[0, sound.Length - 1].Sample(length => Survives(sound[..length]), iter: 100);
     }
 
@@ -53,22 +50,5 @@ public class HostileCoreTests
             // The promised outcome.
         }
         return GC.GetAllocatedBytesForCurrentThread() - before < 64 << 20;
-    }
-
-    private static byte[] Dump()
-    {
-        var ring = new SyntheticRing();
-        ring.Write(1, "first words");
-        ring.Write(2, "last words");
-        var kernel = new SyntheticKernel(pages: 64 + 128);
-        ring.Memory.CopyTo(kernel.Memory, RingAt);
-        for (var page = 0UL; page < 128; page++)
-            kernel.Map(page << 12, RingAt + (page << 12));
-        var core = new SyntheticCore();
-        core.AddNote("CORE", 1, SyntheticCore.Status(5, codeSegment: 0x33));
-        core.AddNote("CORE", 1, SyntheticCore.Status(77));
-        core.AddNote("VMCOREINFO", 0, Encoding.ASCII.GetBytes(kernel.InfoText + ring.Keys));
-        core.AddMemory(0, kernel.Memory);
-        return core.Build();
     }
 }

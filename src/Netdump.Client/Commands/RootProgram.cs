@@ -14,6 +14,7 @@ public static class RootProgram
           netdump start              loads the capture kernel and starts netconsole
           netdump start --dry-run    says what start would do
           netdump status             says whether a crash would be dumped
+          netdump send vmcore --classic --server 10.0.0.2
           netdump test               crashes this host, to see the dump arrive
         """;
 
@@ -22,13 +23,13 @@ public static class RootProgram
     {
         var root = new RootCommand(Description)
         {
-            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), TestCommand.Create(),
+            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), SendCommand.Create(), TestCommand.Create(),
         };
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
             // With a wrong word the first error says that a command is missing, the last which word is wrong.
-            Console.Error.WriteLine($"netdump: {parsed.Errors[^1].Message} See netdump --help.");
+            Console.Error.WriteLine($"netdump: {parsed.Errors[^1].Message.ReplaceLineEndings(" ")} See netdump --help.");
             return 2;
         }
         return Guard(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));

@@ -122,7 +122,7 @@ internal sealed class ClassicAttempt : IDisposable
             if (_socket.TryReceive(_in, out var length))
                 _session.Receive(_in.AsSpan(0, length), Now);
             var outcome = Drain();
-            if (outcome != SendOutcome.None || !_socket.HasMore)
+            if (outcome != SendOutcome.None || _nextLog == TimeSpan.Zero || !_socket.HasMore)
                 return outcome;
         }
         return SendOutcome.None;
@@ -168,7 +168,10 @@ internal sealed class ClassicAttempt : IDisposable
         _isConnected = true;
         // Small and telling things first: the log goes out before the server has its first page.
         if (_session.MayLog && !_log.HasBegun)
+        {
             _log.Begin(_session.Extension);
+            _nextLog = TimeSpan.Zero;
+        }
         if (isFirst)
             Report(SendStage.Connected, SendOutcome.None);
     }

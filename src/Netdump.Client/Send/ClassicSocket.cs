@@ -44,8 +44,15 @@ internal sealed class ClassicSocket : IDisposable
     public bool HasMore => _socket.Available > 0;
 
     /// <summary>Waits for a datagram.</summary>
-    public bool Wait(TimeSpan limit) =>
-        _socket.Poll((int)Math.Clamp(Math.Ceiling(limit.TotalMicroseconds), 0, 1_000_000), SelectMode.SelectRead);
+    public bool Wait(TimeSpan limit)
+    {
+        if (_socket.Poll((int)Math.Clamp(Math.Ceiling(limit.TotalMicroseconds), 0, 1_000_000), SelectMode.SelectRead))
+            return true;
+        // A refusal by the server's host ends the wait at once and does not count as readable: taken here, or each further wait would end so.
+        if (_socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error) is int and not 0)
+            IsPortClosed = true;
+        return false;
+    }
 
     /// <summary>Takes a datagram that lies there.</summary>
     /// <returns>False when it was an error of the network instead.</returns>
