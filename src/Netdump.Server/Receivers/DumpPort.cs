@@ -1,5 +1,6 @@
 using Netdump.Server.Hooks;
 using Netdump.Server.Options;
+using Netdump.Server.Receivers.Classic;
 using Netdump.Server.Receivers.Console;
 using Netdump.Server.Receivers.Udp;
 using Netdump.Server.Store;
@@ -9,6 +10,7 @@ namespace Netdump.Server.Receivers;
 /// <summary>What the threads of the dump port share, and how the handler of each is put together.</summary>
 internal sealed class DumpPort
 {
+    private readonly ClassicContext _classic;
     private readonly HookScripts _hooks;
     private readonly TimeProvider _time;
 
@@ -21,6 +23,7 @@ internal sealed class DumpPort
         Magics = new MagicFiles(store);
         _hooks = hooks;
         _time = time;
+        _classic = new ClassicContext(store, Magics, hooks, options, time, log);
     }
 
     /// <summary>Where crashes and consoles are kept.</summary>
@@ -46,6 +49,8 @@ internal sealed class DumpPort
             Server.Log.HostStarted(Log, address);
             _ = _hooks.RunAsync(HookName.Start, address, null);
         });
-        return new DumpPortHandler(this, console);
+        ClassicReceiver classic = new(
+            _classic, sender, lane, (peer, directory) => new CrashLog(directory, console.LogOf(peer), MonotonicClock.Now));
+        return new DumpPortHandler(this, classic, console);
     }
 }

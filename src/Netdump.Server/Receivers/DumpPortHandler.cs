@@ -1,5 +1,6 @@
 using Netdump.Protocols;
 using Netdump.Protocols.Classic;
+using Netdump.Server.Receivers.Classic;
 using Netdump.Server.Receivers.Console;
 using Netdump.Server.Receivers.Udp;
 using Netdump.Server.Store;
@@ -13,6 +14,7 @@ namespace Netdump.Server.Receivers;
 internal sealed class DumpPortHandler : DatagramHandler
 {
     private readonly DumpPort _port;
+    private readonly ClassicReceiver _classic;
     private readonly ConsoleReceiver _console;
     private readonly MagicGate _magics;
     private readonly NamedOnce _rejected = new();
@@ -21,15 +23,16 @@ internal sealed class DumpPortHandler : DatagramHandler
     private readonly NamedOnce _unknown = new();
 
     /// <summary>A handler over the two receivers of its thread.</summary>
-    public DumpPortHandler(DumpPort port, ConsoleReceiver console)
+    public DumpPortHandler(DumpPort port, ClassicReceiver classic, ConsoleReceiver console)
     {
         _port = port;
+        _classic = classic;
         _console = console;
         _magics = new MagicGate(port.Magics, port.Options);
     }
 
     /// <inheritdoc/>
-    public override bool IsUrgent => false;
+    public override bool IsUrgent => _classic.IsUrgent;
 
     /// <inheritdoc/>
     public override void Receive(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
@@ -46,7 +49,9 @@ internal sealed class DumpPortHandler : DatagramHandler
                 ReceiveClassic(datagram, peer, now);
                 break;
             case DatagramDialect.Extended:
-                _console.ReceiveExtended(datagram, peer, now);
+                // A client of our own sends the dead kernel's log and its own messages from its session's port.
+                if (_classic.TryFindLog(peer, now, out CrashLog? log)) log.ReceiveExtended(datagram, peer.Port, now);
+                else _console.ReceiveExtended(datagram, peer, now);
                 break;
             case DatagramDialect.Basic:
                 _console.ReceiveBasic(datagram, peer, now);
@@ -68,13 +73,23 @@ internal sealed class DumpPortHandler : DatagramHandler
     /// <inheritdoc/>
     public override TimeSpan Advance(TimeSpan now)
     {
-        return _console.Advance(now);
+        TimeSpan classic = _classic.Advance(now);
+        TimeSpan console = _console.Advance(now);
+        return classic < console ? classic : console;
     }
 
     /// <inheritdoc/>
     public override void Stop()
     {
-        _console.Stop();
+        // One receiver that fails must not keep the other from writing what it holds.
+        try
+        {
+            _classic.Stop();
+        }
+        finally
+        {
+            _console.Stop();
+        }
     }
 
     private void ReceiveClassic(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
@@ -87,8 +102,9 @@ internal sealed class DumpPortHandler : DatagramHandler
             return;
         }
 
+        if (_classic.Receive(datagram, peer, now)) return;
         // Console text of a host that has not crashed.
-        if (ClassicReplyHeader.TryRead(datagram, out ClassicReplyHeader header) && header.Code == ClassicReplyCode.Log)
+        if (ClassicReplyHeader.TryRead(datagram, out ClassicReplyHeader header))
             _console.ReceiveLog(header.Info, datagram[ClassicReplyHeader.Size..], peer, now);
     }
 
