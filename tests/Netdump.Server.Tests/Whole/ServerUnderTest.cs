@@ -1,0 +1,82 @@
+using System.Net;
+using System.Net.Sockets;
+using Netdump.Server.Options;
+using Netdump.Server.Tests.Classic;
+
+namespace Netdump.Server.Tests.Whole;
+
+/// <summary>The whole server in this process, on a real socket of the loopback and a store of its own.</summary>
+internal sealed class ServerUnderTest : IDisposable
+{
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    public ServerUnderTest(Func<ServerOptions, ServerOptions>? change = null)
+    {
+        Root = Directory.CreateTempSubdirectory("netdump-whole-").FullName;
+        Options = new ServerOptions { Store = Path.Combine(Root, "crash"), Listen = IPAddress.Loopback, Port = 0, Threads = 2 };
+        if (change is not null) Options = change(Options);
+        Server = new NetdumpServer(Options, TimeProvider.System, Log);
+        Server.Start();
+    }
+
+    public string Root { get; }
+
+    public ServerOptions Options { get; }
+
+    public NetdumpServer Server { get; }
+
+    public LogLines Log { get; } = new();
+
+    /// <summary>Directories of crashes, oldest first.</summary>
+    public string[] Crashes => [.. Directory.GetDirectories(Options.Store, "*-*-*").Order()];
+
+    public Socket Connect(string from = "127.0.0.1", int port = 0)
+    {
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Parse(from), port));
+        socket.Connect(Server.EndPoint);
+        return socket;
+    }
+
+    /// <summary>Lets a simulated host talk to the server until something has happened.</summary>
+    public void Drive(SimulatedClient client, Socket socket, Func<bool> done)
+    {
+        byte[] datagram = new byte[2048];
+        TimeSpan end = MonotonicClock.Now + Limit;
+        socket.ReceiveTimeout = 20;
+        while (!done())
+        {
+            TimeSpan now = MonotonicClock.Now;
+            Assert.True(now < end, "in time; the log says:\n" + string.Join('\n', Log.Lines));
+            client.Advance(now);
+            while (client.Outgoing.TryDequeue(out byte[]? reply)) socket.Send(reply);
+            try
+            {
+                client.Receive(datagram.AsSpan(0, socket.Receive(datagram)), now);
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+            {
+                // Nothing came: timers.
+            }
+        }
+    }
+
+    public void WaitFor(Func<bool> done) =>
+        Assert.True(SpinWait.SpinUntil(done, Limit), "in time; the log says:\n" + string.Join('\n', Log.Lines));
+
+    public void WaitForDatagrams(long count) => WaitFor(() => Server.Counters.Datagrams >= count);
+
+    public void Hook(string name, string body)
+    {
+        string directory = Directory.CreateDirectory(Path.Combine(Options.Store, "scripts")).FullName;
+        string path = Path.Combine(directory, name);
+        File.WriteAllText(path, "#!/bin/sh\n" + body + "\n");
+        File.SetUnixFileMode(path, (UnixFileMode)0b111_000_000);
+    }
+
+    public void Dispose()
+    {
+        Server.Dispose();
+        Directory.Delete(Root, recursive: true);
+    }
+}
