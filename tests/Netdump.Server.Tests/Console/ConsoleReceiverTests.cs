@@ -1,0 +1,225 @@
+using Netdump.Server.Receivers.Console;
+using Netdump.Server.Store;
+
+namespace Netdump.Server.Tests.Console;
+
+public sealed class ConsoleReceiverTests : IDisposable
+{
+    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private readonly ConsoleLab _lab = new();
+
+    public void Dispose() => _lab.Dispose();
+
+    [Fact]
+    public void All_dialects_of_a_host_come_to_one_file_of_the_local_day()
+    {
+        _lab.Extended(10, 1.5, @"extended\x09line\x0asecond");
+        _lab.Basic("[    1.600000] basic\n");
+        _lab.Classic(100, "part");
+        _lab.Classic(104, " of a line\nand \u001b[2J");
+        _lab.Extended(11, 1.7, "next");
+        _lab.Settle();
+        Assert.Equal(
+            "-- boot --\n[    1.500000] extended\tline\n[    1.500000] second\n[    1.600000] basic\npart of a line\nand \\x1b[2J\n[    1.700000] next\n",
+            _lab.Text());
+        Assert.Equal(Readable, File.GetUnixFileMode(_lab.File("10.0.0.5", "2026-11-24.log")));
+        Assert.Equal(Readable, File.GetUnixFileMode(_lab.File("10.0.0.5", "boot")));
+        Assert.Equal(Readable | UnixFileMode.UserExecute, File.GetUnixFileMode(_lab.File("10.0.0.5", "")));
+    }
+
+    [Fact]
+    public void Records_are_written_together_within_200_ms()
+    {
+        _lab.Extended(10, 1, "one");
+        Assert.Equal(_lab.Now + TimeSpan.FromMilliseconds(200), _lab.Receiver.Advance(_lab.Now));
+        Assert.False(File.Exists(_lab.File("10.0.0.5", "2026-11-24.log")));
+        _lab.Wait(0.1);
+        _lab.Extended(11, 1.1, "two");
+        _lab.Receiver.Advance(_lab.Now);
+        Assert.False(File.Exists(_lab.File("10.0.0.5", "2026-11-24.log")));
+        _lab.Wait(0.1);
+        _lab.Receiver.Advance(_lab.Now);
+        Assert.EndsWith("one\n[    1.100000] two\n", _lab.Text(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Stopping_writes_what_is_held_back()
+    {
+        _lab.Basic("[    1.000000] never finished");
+        _lab.Receiver.ReceiveExtended("6,7,99,-,ncfrag=0/30;first piece"u8, _lab.Peer, _lab.Now);
+        _lab.Receiver.Stop();
+        Assert.Contains("[    1.000000] never finished\n", _lab.Text(), StringComparison.Ordinal);
+        Assert.Contains("[    0.000099] first piece[… 19 bytes lost …]\n", _lab.Text(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_piece_that_never_comes_is_given_up_by_advance()
+    {
+        _lab.Receiver.ReceiveExtended("6,7,99,-,ncfrag=0/30;first piece"u8, _lab.Peer, _lab.Now);
+        Assert.Equal(_lab.Now + TimeSpan.FromMilliseconds(250), _lab.Receiver.Advance(_lab.Now));
+        _lab.Wait(0.25);
+        _lab.Receiver.Advance(_lab.Now);
+        _lab.Settle();
+        Assert.Contains("first piece[… 19 bytes lost …]\n", _lab.Text(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_day_has_its_own_file()
+    {
+        _lab.Extended(10, 1, "today");
+        _lab.Settle();
+        _lab.Wait(24 * 3600);
+        _lab.Extended(11, 86401, "tomorrow");
+        _lab.Settle();
+        Assert.Equal("[86401.000000] tomorrow\n", _lab.Text(date: "2026-11-25"));
+    }
+
+    [Fact]
+    public void The_hook_is_told_once_for_each_load_of_a_classic_module()
+    {
+        _lab.Classic(0, "[...network console startup...]\n");
+        _lab.Classic(0, "[...network console startup...]\n");
+        Assert.Equal(["10.0.0.5"], _lab.Started);
+        _lab.Wait(60);
+        _lab.Classic(0, "old dmesg\n");
+        _lab.Classic(10, "[...network console startup...]\n");
+        Assert.Equal(2, _lab.Started.Count);
+        _lab.Extended(5, 1, "[...network console startup...]");
+        Assert.Equal(2, _lab.Started.Count);
+    }
+
+    [Fact]
+    public void The_hook_is_told_by_the_startup_line_when_offset_0_was_lost()
+    {
+        _lab.Classic(500, "tail of dmesg\n[...network console startup...]\n");
+        _lab.Classic(600, "[...network console startup...]\n");
+        Assert.Single(_lab.Started);
+    }
+
+    [Fact]
+    public void A_new_boot_begins_the_boot_file_anew_and_other_streams_join_it()
+    {
+        _lab.Extended(400, 100, "old");
+        _lab.Basic("[  100.000000] old\n");
+        _lab.Wait(60);
+        _lab.Extended(3, 2, "new");
+        _lab.Basic("[    2.000000] new\n");
+        _lab.Peer = ConsoleLab.PeerOf("10.0.0.5", 7777);
+        _lab.Extended(4, 2.1, "second port");
+        Assert.Equal(["6,3,2000000,-;new\n", "[    2.000000] new", "6,4,2100000,-;second port\n"], BootPayloads());
+        Assert.Equal(2, _lab.Text().Split("-- boot --").Length - 1);
+    }
+
+    [Fact]
+    public void The_boot_goes_on_after_a_restart_of_the_server()
+    {
+        _lab.Extended(400, 100, "before");
+        _lab.Restart();
+        _lab.Wait(5);
+        _lab.Extended(401, 105, "after");
+        Assert.Equal(["6,400,100000000,-;before\n", "6,401,105000000,-;after\n"], BootPayloads());
+        _lab.Restart();
+        _lab.Wait(60);
+        _lab.Extended(2, 3, "rebooted while we were away");
+        Assert.Equal(["6,2,3000000,-;rebooted while we were away\n"], BootPayloads());
+    }
+
+    [Fact]
+    public void Boot_ids_decide_after_a_restart_of_the_server()
+    {
+        _lab.Extended(400, 100, "before", " boot=aaa\n");
+        _lab.Restart();
+        _lab.Extended(401, 100.1, "same", " boot=aaa\n");
+        Assert.Equal(2, BootPayloads().Count);
+        _lab.Restart();
+        _lab.Extended(402, 100.2, "other", " boot=bbb\n");
+        Assert.Single(BootPayloads());
+    }
+
+    [Fact]
+    public void A_torn_boot_file_loses_only_its_torn_end()
+    {
+        _lab.Extended(400, 100, "whole");
+        _lab.Receiver.Stop();
+        using (FileStream file = new(_lab.File("10.0.0.5", "boot"), FileMode.Append)) file.Write(new byte[30]);
+        using (FileStream file = new(_lab.File("10.0.0.5", "boot"), FileMode.Append)) file.Write([255, 255, 0, 0, 2, 0]);
+        _lab.Restart();
+        _lab.Extended(401, 100.1, "appended");
+        List<string> payloads = BootPayloads();
+        Assert.Equal("6,400,100000000,-;whole\n", payloads[0]);
+        Assert.Equal("6,401,100100000,-;appended\n", payloads[^1]);
+    }
+
+    [Fact]
+    public void The_boot_file_is_capped_and_keeps_the_newest()
+    {
+        string filler = new('x', 900);
+        for (ulong i = 0; i < 12_000; i++) _lab.Extended(i, 1 + i * 0.001, filler);
+        _lab.Extended(12_000, 20, "last words");
+        List<string> payloads = BootPayloads();
+        long size = new FileInfo(_lab.File("10.0.0.5", "boot")).Length + new FileInfo(_lab.File("10.0.0.5", "boot.1")).Length;
+        Assert.InRange(size, 4 << 20, 8 << 20);
+        Assert.Equal("6,12000,20000000,-;last words\n", payloads[^1]);
+        Assert.InRange(payloads.Count, 4000, 9000);
+    }
+
+    [Fact]
+    public void Thousands_of_hosts_use_few_files_and_lose_nothing()
+    {
+        for (int round = 0; round < 2; round++)
+        {
+            for (int i = 0; i < 2000; i++)
+            {
+                _lab.Peer = ConsoleLab.PeerOf($"10.1.{i / 250}.{i % 250 + 1}");
+                _lab.Extended((ulong)round, 1 + round, $"host {i}");
+            }
+
+            _lab.Settle();
+            Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 1, 400);
+        }
+
+        Assert.Equal("-- boot --\n[    1.000000] host 1999\n[    2.000000] host 1999\n", _lab.Text("10.1.7.250"));
+        Assert.Equal(2000, Directory.GetDirectories(Path.Combine(_lab.Root, "console")).Length);
+    }
+
+    [Fact]
+    public void Streams_are_bounded_and_silent_ones_forgotten()
+    {
+        for (int port = 1000; port < 1200; port++)
+        {
+            _lab.Peer = ConsoleLab.PeerOf("10.0.0.5", port);
+            _lab.Extended((ulong)port, 1, $"port {port}");
+        }
+
+        Assert.Equal(ConsoleReceiver.MaximumStreamsOfHost, _lab.Receiver.StreamCount);
+        _lab.Settle();
+        Assert.Equal(200, _lab.Text().Split("port ").Length - 1);
+        _lab.Wait(700);
+        _lab.Receiver.Advance(_lab.Now);
+        Assert.Equal(0, _lab.Receiver.StreamCount);
+        _lab.Extended(9999, 701, "back");
+        Assert.Equal(201, BootPayloads().Count);
+    }
+
+    [Fact]
+    public void A_disk_that_refuses_is_told_once_and_what_is_held_is_written_later()
+    {
+        Directory.CreateDirectory(Path.Combine(_lab.Root, "console"));
+        File.WriteAllText(_lab.File("10.0.0.5", ""), "in the way");
+        for (ulong i = 0; i < 3; i++)
+        {
+            _lab.Extended(i, 1, $"record {i}");
+            _lab.Settle();
+            _lab.Wait(1);
+        }
+
+        Assert.Equal(1, _lab.Log.Count(320));
+        File.Delete(_lab.File("10.0.0.5", ""));
+        _lab.Receiver.Advance(_lab.Now);
+        Assert.Equal("-- boot --\n[    1.000000] record 0\n[    1.000000] record 1\n[    1.000000] record 2\n", _lab.Text());
+    }
+
+    private List<string> BootPayloads() =>
+        [.. _lab.Receiver.LogOf(_lab.Peer).ReadBoot(_lab.Now).Where(e => e.Kind != JournalKind.Boot && !e.Payload.IsEmpty)
+            .Select(e => System.Text.Encoding.Latin1.GetString(e.Payload.Span))];
+}
