@@ -187,7 +187,7 @@ public sealed partial class ClassicServerSession
                 break;
             case ClassicReplyCode.Reserved:
                 ulong next = _memory!.NextPfn;
-                ulong skipped = _memory.Skip(pfn, reply.Info);
+                ulong skipped = _memory.Skip(reply.Info);
                 _counters.HolePages += (long)skipped + 1;
                 if (pfn + 1UL == next)
                     _effects.Enqueue(new ClassicServerEffect(ClassicServerEffectKind.Hole, pfn, skipped + 1));

@@ -66,14 +66,14 @@ internal sealed class MemoryCollector
     public bool IsComplete(in OpenRequests.Slot slot) => slot.Chunks == _allChunks;
 
     /// <summary>
-    /// The client says that no page from <paramref name="pfn"/> up to (without) <paramref name="nextRam"/> is RAM. Pages asked already
+    /// The client says of a page it was asked that no page from there up to (without) <paramref name="nextRam"/> is RAM. Pages asked already
     /// answer for themselves, so only those behind <see cref="NextPfn"/> are skipped.
     /// </summary>
     /// <returns>How many pages, from the former <see cref="NextPfn"/> on, will not be asked.</returns>
-    public ulong Skip(uint pfn, uint nextRam)
+    public ulong Skip(uint nextRam)
     {
         ulong next = nextRam == 0 ? PageCount : Math.Min(nextRam, PageCount);
-        if ((nextRam != 0 && nextRam <= pfn) || next <= NextPfn)
+        if (next <= NextPfn) // also what no sane client says: at or before the page itself
             return 0;
         ulong skipped = next - NextPfn;
         NextPfn = next;
