@@ -23,7 +23,7 @@ public sealed class DumpBytes : IDisposable
 
     /// <summary>Opens a file for reading.</summary>
     /// <exception cref="IOException">It cannot be opened; also <see cref="UnauthorizedAccessException"/>.</exception>
-    // FileShare.ReadWrite: no flock, which files of /proc need not support.
+    // FileShare.ReadWrite: a file that is still being written is refused by its content, not by a lock.
     public static DumpBytes Open(string path) => new(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), path);
 
     /// <summary>Reads up to the end of the file.</summary>

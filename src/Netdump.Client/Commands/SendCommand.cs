@@ -30,13 +30,18 @@ public static class SendCommand
         var classic = new Option<bool>("--classic") { Description = "By the netdump protocol on UDP, not encrypted" };
         var servers = new Option<string[]>("--server", "-s")
         {
-            Description = "Where to; given several times, the first that answers", HelpName = "HOST[:PORT]", Required = true, Arity = ArgumentArity.OneOrMore,
+            Description = "Where to; given several times, the first that answers",
+            HelpName = "HOST[:PORT]",
+            Required = true,
+            Arity = ArgumentArity.OneOrMore,
         };
         var port = new Option<int>("--port", "-p") { Description = "The server's UDP port", HelpName = "N", DefaultValueFactory = _ => DefaultPort };
         var localPort = new Option<int?>("--local-port") { Description = "UDP port to send from [default: 6666 if free, else any]", HelpName = "N" };
         var profile = new Option<ClassicClientProfile>("--profile")
         {
-            Description = "Behave as an original client: A, B (RHEL 3), C or D (RHEL 4)", HelpName = "A|B|C|D", DefaultValueFactory = _ => ClassicClientProfile.Netdump,
+            Description = "Behave as an original client: A, B (RHEL 3), C or D (RHEL 4)",
+            HelpName = "A|B|C|D",
+            DefaultValueFactory = _ => ClassicClientProfile.Netdump,
         };
         var timeout = new Option<int>("--timeout") { Description = "Give a server up that did not answer for so long", HelpName = "SECONDS", DefaultValueFactory = _ => 30 };
         var json = new Option<bool>("--json") { Description = "Progress and result for programs, one JSON object a line" };

@@ -13,7 +13,10 @@ public class ClassicSenderTests
 {
     private static readonly SendOptions Options = new()
     {
-        LocalPort = null, RebootDelay = TimeSpan.Zero, AcknowledgeLimit = TimeSpan.FromSeconds(20), SilenceLimit = TimeSpan.FromSeconds(20),
+        LocalPort = null,
+        RebootDelay = TimeSpan.Zero,
+        AcknowledgeLimit = TimeSpan.FromSeconds(20),
+        SilenceLimit = TimeSpan.FromSeconds(20),
     };
 
     [Theory]
