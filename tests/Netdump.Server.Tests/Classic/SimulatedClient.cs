@@ -15,6 +15,7 @@ internal sealed class SimulatedClient
     public SimulatedClient(ClassicClientOptions options, IReadOnlyDictionary<ulong, byte[]> pages, byte[]? header = null, string address = "192.0.2.1", ushort port = 6666)
     {
         Pages = pages;
+        ReadPage = pfn => Pages[pfn];
         _header = header ?? [];
         Options = options with { HeaderLength = _header.Length };
         Peer = new Peer(AddressKey.From(IPAddress.Parse(address)), port);
@@ -25,7 +26,10 @@ internal sealed class SimulatedClient
 
     public IReadOnlyDictionary<ulong, byte[]> Pages { get; }
 
-    public Peer Peer { get; set; }
+    /// <summary>Where the bytes of a page come from, when not from <see cref="Pages"/>.</summary>
+    public Func<ulong, byte[]> ReadPage { get; init; }
+
+    public Peer Peer { get; }
 
     public ClassicClientPhase Phase => _session.Phase;
 
@@ -138,7 +142,7 @@ internal sealed class SimulatedClient
                 Send(_datagram.AsSpan(0, _session.WriteUnreadable(_datagram, effect.Number)));
                 break;
             case ClassicClientEffectKind.SendPage:
-                SendChunks(effect.Number, Pages[effect.Argument], 0);
+                SendChunks(effect.Number, ReadPage(effect.Argument), 0);
                 break;
             case ClassicClientEffectKind.SendZeroPage:
                 SendChunks(effect.Number, new byte[Options.PageSize], 0);
