@@ -46,7 +46,7 @@ public sealed class VmcoreKernelHeaderTests
     }
 
     [Theory]
-    [InlineData(0, "not an ELF file")]          // not ELF
+    [InlineData(0, "not an ELF")]          // not ELF
     [InlineData(1, "overlaps")]                 // a chunk on top of the header
     [InlineData(2, "ends past the last")]       // more memory than pages were announced
     [InlineData(3, "larger than")]              // an offset far away
