@@ -67,7 +67,12 @@ internal sealed class ClassicSocket : IDisposable
     }
 
     /// <summary>Sends one datagram.</summary>
-    public void Send(ReadOnlySpan<byte> datagram) => _ = SendOnce(datagram);
+    public void Send(ReadOnlySpan<byte> datagram)
+    {
+        // A device that cannot compute checksums refuses every datagram of a segmenting socket, a short one too (net/ipv4/udp.c: EIO).
+        if (IsRefusalToSegment(SendOnce(datagram)) && StopSegmenting())
+            _ = SendOnce(datagram);
+    }
 
     /// <summary>Sends the datagrams of a page, all of one length, that lie one behind the other; in as few calls as the kernel takes.</summary>
     public void SendChunks(ReadOnlySpan<byte> datagrams)
@@ -76,12 +81,8 @@ internal sealed class ClassicSocket : IDisposable
         {
             var part = datagrams[..Math.Min(datagrams.Length, _isSegmenting ? MostSegments * DatagramLength : DatagramLength)];
             var error = SendOnce(part);
-            if (_isSegmenting && IsRefusalToSegment(error))
-            {
-                _isSegmenting = false; // an old kernel, or a device that cannot: cut them here
-                _ = TrySetSegment(0);
-                continue;
-            }
+            if (IsRefusalToSegment(error) && StopSegmenting())
+                continue; // an old kernel, or a device that cannot: they are cut here
             datagrams = datagrams[part.Length..];
         }
     }
@@ -102,6 +103,16 @@ internal sealed class ClassicSocket : IDisposable
         IsPortClosed = true;
         _ = _socket.Send(bytes, SocketFlags.None, out error);
         return error;
+    }
+
+    // False when the socket does not segment (any more): then something else was refused.
+    private bool StopSegmenting()
+    {
+        var wasSegmenting = _isSegmenting;
+        _isSegmenting = false;
+        if (wasSegmenting)
+            _ = TrySetSegment(0);
+        return wasSegmenting;
     }
 
     private void Bind(AddressFamily family, int? port)
