@@ -227,7 +227,15 @@ public sealed class ConsoleLog
         string path = Path.Combine(directory, "boot");
         List<JournalEntry> entries = Journal.Read(path);
         if (entries.Count == 0) return;
-        TrimTornEnd(path, entries);
+        try
+        {
+            _bootLength = Journal.PrepareToAppend(path, entries);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Told when the next record cannot be written either.
+        }
+
         ulong last = 0;
         JournalEntry boot = default;
         foreach (JournalEntry entry in entries)
@@ -240,21 +248,6 @@ public sealed class ConsoleLog
         TimeSpan epoch = boot.Value == 0 ? TimeSpan.MaxValue : now - TimeSpan.FromMicroseconds(Wall() - (long)boot.Value);
         _boot.Restore(boot.Payload.ToArray(), epoch, last, now);
         _writtenEpoch = epoch;
-    }
-
-    /// <summary>A power cut may have left half an entry at the end, which would hide what is appended now.</summary>
-    private void TrimTornEnd(string path, List<JournalEntry> entries)
-    {
-        _bootLength = Journal.LengthOf(entries);
-        try
-        {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
-            if (file.Length > _bootLength) file.SetLength(_bootLength);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Told when the next record cannot be written either.
-        }
     }
 
     private void MarkRefused()

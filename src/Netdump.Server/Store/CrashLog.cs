@@ -15,6 +15,8 @@ public sealed class CrashLog
     /// <summary>Longest time between a change and its being in the files.</summary>
     public static readonly TimeSpan WriteInterval = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan BusyInterval = TimeSpan.FromMilliseconds(100);
+
     private const string LogName = "log";
     private const string CaptureName = "capture.log";
     private const string RecordsName = ".records";
@@ -50,13 +52,13 @@ public sealed class CrashLog
         _console = console;
         _sink = Take;
         List<JournalEntry> entries = Journal.Read(directory.File(RecordsName));
+        Prepare(entries);
         if (entries.Count > 0)
         {
             foreach (JournalEntry entry in entries) Replay(entry);
         }
         else
         {
-            _unsaved.Write(Journal.Signature);
             foreach (JournalEntry entry in console.ReadBoot(now))
             {
                 Replay(entry);
@@ -113,9 +115,11 @@ public sealed class CrashLog
         {
             // One write at a time: the next one takes what came meanwhile.
             if (_writing.IsCompleted) BeginWrite();
-            else _writeAt = now + TimeSpan.FromMilliseconds(100);
+            else _writeAt = now + BusyInterval;
         }
 
+        // A write that fails must be seen, and tried again.
+        if (_writeAt == TimeSpan.MaxValue && !_writing.IsCompleted && now + BusyInterval < next) return now + BusyInterval;
         return _writeAt < next ? _writeAt : next;
     }
 
@@ -147,6 +151,18 @@ public sealed class CrashLog
             return Write(content, last: true);
         });
         return await _writing;
+    }
+
+    private void Prepare(List<JournalEntry> entries)
+    {
+        try
+        {
+            _ = Journal.PrepareToAppend(_directory.File(RecordsName), entries);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Tell(e);
+        }
     }
 
     private void FlushStreams(TimeSpan now)
@@ -299,8 +315,19 @@ public sealed class CrashLog
             BufferSize = 0,
             UnixCreateMode = CrashStore.FileMode,
         });
-        file.Position = file.Length;
-        file.Write(pending.WrittenSpan);
+        long length = file.Length;
+        try
+        {
+            file.Position = length;
+            if (length == 0 && name == RecordsName) file.Write(Journal.Signature);
+            file.Write(pending.WrittenSpan);
+        }
+        catch (IOException)
+        {
+            file.SetLength(length); // a full disk may have taken a part
+            throw;
+        }
+
         pending.ResetWrittenCount();
     }
 

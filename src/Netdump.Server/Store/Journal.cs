@@ -101,6 +101,34 @@ internal static class Journal
         return entries;
     }
 
+    /// <summary>
+    /// Opens a file for appending, made if missing (mode 0600), without what a power cut or a full disk left torn at its end: half an entry
+    /// would hide all that follow it. A new file gets its signature. Throws <see cref="IOException"/>.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="entries">What <see cref="Read"/> found in it.</param>
+    /// <returns>Its length.</returns>
+    public static long PrepareToAppend(string path, List<JournalEntry> entries)
+    {
+        using FileStream file = new(path, new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite | FileShare.Delete,
+            BufferSize = 0,
+            UnixCreateMode = CrashStore.FileMode,
+        });
+        if (entries.Count == 0)
+        {
+            file.SetLength(0);
+            file.Write(Signature);
+        }
+
+        long length = LengthOf(entries);
+        if (file.Length > length) file.SetLength(length);
+        return length;
+    }
+
     /// <summary>Length of a file that holds just these entries.</summary>
-    public static long LengthOf(IEnumerable<JournalEntry> entries) => Signature.Length + entries.Sum(e => (long)EntryHeader + e.Payload.Length);
+    private static long LengthOf(IEnumerable<JournalEntry> entries) => Signature.Length + entries.Sum(e => (long)EntryHeader + e.Payload.Length);
 }

@@ -208,7 +208,7 @@ public sealed class CrashLogTests : IDisposable
             _lab.Wait(0.1);
             return Read("log").EndsWith("change\n", StringComparison.Ordinal);
         });
-        Assert.Equal(TimeSpan.MaxValue, log.Advance(_lab.Now));
+        await Until(() => log.Advance(_lab.Now) == TimeSpan.MaxValue);
         Dead(log, 3, 3, "last");
         Assert.EndsWith("last\n", await Complete(log), StringComparison.Ordinal);
         Assert.Equal(["log"], Directory.GetFiles(_directory.Path).Select(Path.GetFileName));
@@ -232,6 +232,24 @@ public sealed class CrashLogTests : IDisposable
         Dead(again, 3, 3, "after");
         Assert.Equal(
             "[    1.000000] console\n[    1.100000] basic\n[    2.000000] dead\n[    3.000000] after\nsession text\n", await Complete(again));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("NDJRNL1\n")]
+    [InlineData("NDJRNL1\n\u0001\u0000")]
+    [InlineData("something else")]
+    public async Task A_server_that_was_killed_twice_at_any_point_goes_on(string records)
+    {
+        await File.WriteAllBytesAsync(_directory.File(".records"), ConsoleLab.Bytes(records));
+        CrashLog first = _lab.OpenCrash(_directory);
+        Dead(first, 1, 1, "one");
+        first.Flush(_lab.Now);
+        await File.AppendAllTextAsync(_directory.File(".records"), "torn");
+        CrashLog second = _lab.OpenCrash(_directory);
+        Dead(second, 2, 2, "two");
+        second.Flush(_lab.Now);
+        Assert.Equal("[    1.000000] one\n[    2.000000] two\n", await Complete(_lab.OpenCrash(_directory)));
     }
 
     [Fact]
