@@ -110,8 +110,10 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
     private static string Figures(SendProgress progress)
     {
         var percent = progress.PagesTotal == 0 ? 0 : 100.0 * progress.PagesSent / progress.PagesTotal;
-        var left = progress.TimeLeft is { } time ? $", {Duration(time)} left" : "";
-        return $"{percent,3:0} % of {progress.BytesTotal / MegaByte:0} MB, {progress.BytesPerSecond / MegaByte:0} MB/s{left}";
+        var size = $"{percent,3:0} % of {progress.BytesTotal / MegaByte:0} MB";
+        if (progress.PagesSent == progress.PagesTotal)
+            return $"{size}, the server completes it";
+        return progress.TimeLeft is { } left ? $"{size}, {progress.BytesPerSecond / MegaByte:0} MB/s, {Duration(left)} left" : size;
     }
 
     private static string Duration(TimeSpan time) => time.TotalSeconds switch

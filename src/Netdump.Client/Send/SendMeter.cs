@@ -5,6 +5,9 @@ namespace Netdump.Client.Send;
 /// <param name="pageSize">Bytes of a page.</param>
 internal sealed class SendMeter(ulong pagesTotal, int pageSize)
 {
+    // A request that was lost is asked again when pages behind it are long sent: which of the last 4 GiB went out is remembered.
+    private const int Remembered = 1 << 20;
+    private readonly ulong[] _sent = new ulong[Remembered / 64];
     private long _highest = -1;
     private TimeSpan _lastTime;
     private ulong _lastPages;
@@ -13,12 +16,17 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
 
     public double BytesPerSecond { get; private set; }
 
-    /// <summary>A page of memory went out. Servers ask in ascending order, so one below the highest was asked for again.</summary>
+    /// <summary>A page of memory went out. Servers ask in ascending order, but for what they have to ask again.</summary>
     public void Sent(uint page)
     {
-        if (page <= _highest)
+        if (page <= _highest - Remembered)
+            return; // asked again from the start: counted long ago
+        for (var next = Math.Max(_highest + 1, page - (long)Remembered + 1); next <= page; next++)
+            Word(next) &= ~Bit(next);
+        _highest = Math.Max(_highest, page);
+        if ((Word(page) & Bit(page)) != 0)
             return;
-        _highest = page;
+        Word(page) |= Bit(page);
         PagesSent++;
     }
 
@@ -42,4 +50,8 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
             stage, target, PagesSent, pagesTotal, PagesSent * (ulong)pageSize, pagesTotal * (ulong)pageSize, BytesPerSecond,
             BytesPerSecond > 0 ? TimeSpan.FromSeconds(Math.Min(left / BytesPerSecond, 1e9)) : null, isOurs, outcome);
     }
+
+    private static ulong Bit(long page) => 1UL << (int)(page % 64);
+
+    private ref ulong Word(long page) => ref _sent[page % Remembered / 64];
 }
