@@ -29,7 +29,7 @@ public static class Init
         Watchdog? watchdog = null;
         try
         {
-            InitFiles.LiftLogLimit();
+            Try(console, InitFiles.LiftLogLimit);
             console.Reached("the capture kernel runs netdump");
             foreach (string failure in failures) console.Say(failure);
             Try(console, () => Processes.SetOutOfMemoryScore(-1000));

@@ -33,16 +33,10 @@ internal static class InitFiles
         return failures;
     }
 
-    /// <summary>Lets programs write to the kernel's log without its limit of ten lines in five seconds (sysctl kernel.printk_devkmsg).</summary>
-    public static void LiftLogLimit()
-    {
-        try
-        {
-            File.WriteAllText("/proc/sys/kernel/printk_devkmsg", "on");
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            // printk.devkmsg= on the command line locks it: some lines are lost, nothing else
-        }
-    }
+    /// <summary>
+    /// Lets programs write to the kernel's log without its limit of ten lines in five seconds (sysctl kernel.printk_devkmsg). The value
+    /// needs its newline: devkmsg_sysctl_set_loglvl() in kernel/printk refuses it without.
+    /// </summary>
+    /// <exception cref="IOException">printk.devkmsg= on the command line locks it.</exception>
+    public static void LiftLogLimit() => File.WriteAllText("/proc/sys/kernel/printk_devkmsg", "on\n");
 }

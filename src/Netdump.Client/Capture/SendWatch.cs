@@ -35,6 +35,9 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
             case SendStage.Connected:
                 console.Reached($"{progress.Target.Name} answers{(progress.IsOurs ? "" : ", a server of the original protocol")}");
                 break;
+            case SendStage.LogSent:
+                console.Reached("log sent");
+                break;
             case SendStage.GivenUp:
                 console.Say($"{progress.Target.Name}: {Reason(progress.Outcome)}");
                 break;

@@ -41,6 +41,7 @@ public sealed class Worker
         try
         {
             Processes.SetOutOfMemoryScore(1000);
+            Processes.SetName("netdump");
             CaptureManifest manifest = CaptureManifest.FromJson(File.ReadAllBytes(CaptureManifest.ImagePath));
             Rehearsal rehearsal = Rehearsal.Parse(File.ReadAllText("/proc/cmdline"), out string? complaint);
             if (complaint is not null) console.Say(complaint);

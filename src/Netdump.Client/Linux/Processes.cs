@@ -64,6 +64,10 @@ public static partial class Processes
     /// <exception cref="IOException">/proc is not mounted, or the value is not allowed.</exception>
     public static void SetOutOfMemoryScore(int score) => File.WriteAllText("/proc/self/oom_score_adj", score.ToString());
 
+    /// <summary>Sets the name of this process, 15 bytes at most, that the kernel's messages show.</summary>
+    /// <exception cref="IOException">/proc is not mounted.</exception>
+    public static void SetName(string name) => File.WriteAllText("/proc/self/comm", name);
+
     [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int NativeSpawn(out int child, string path, nint actions, nint attributes, nint* arguments, nint* environment);
 

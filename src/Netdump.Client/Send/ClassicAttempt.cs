@@ -27,6 +27,7 @@ internal sealed class ClassicAttempt : IDisposable
     private readonly TimeSpan _began;
     private bool _isConnected;
     private bool _isShowingState;
+    private bool _isLogSent;
     private long _heard;
     private TimeSpan _lastHeard;
     private TimeSpan _nextLog;
@@ -221,6 +222,11 @@ internal sealed class ClassicAttempt : IDisposable
             _isShowingState = false;
             _session.CompleteState();
             _ = Drain();
+        }
+        if (_log.IsDeadLogDone && !_isLogSent)
+        {
+            _isLogSent = true;
+            Report(SendStage.LogSent, SendOutcome.None);
         }
         _nextLog = now + (sent == LogDatagramsPerTick ? LogTick : CaptureTick);
     }

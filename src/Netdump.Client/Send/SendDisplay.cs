@@ -80,6 +80,7 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
         {
             SendStage.Connecting => "connecting",
             SendStage.Connected => "connected",
+            SendStage.LogSent => "log-sent",
             SendStage.Sending => "progress",
             _ => "given-up",
         });

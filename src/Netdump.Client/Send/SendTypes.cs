@@ -58,6 +58,9 @@ public enum SendStage
     /// <summary>The server acknowledged.</summary>
     Connected,
 
+    /// <summary>All of the dead kernel's log has gone out.</summary>
+    LogSent,
+
     /// <summary>Memory is on its way: comes every <see cref="SendOptions.ProgressInterval"/>.</summary>
     Sending,
 
