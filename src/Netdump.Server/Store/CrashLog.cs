@@ -123,12 +123,12 @@ public sealed class CrashLog
         return _writeAt < next ? _writeAt : next;
     }
 
-    /// <summary>Writes everything and waits for the disk: the server stops while the crash goes on.</summary>
+    /// <summary>Writes everything and waits for the disk, also for a <see cref="CompleteAsync"/> under way: the server stops.</summary>
     public void Flush(TimeSpan now)
     {
+        _writing.GetAwaiter().GetResult();
         if (_completed) return;
         FlushStreams(now);
-        _writing.GetAwaiter().GetResult();
         BeginWrite();
         _writing.GetAwaiter().GetResult();
         Reap();

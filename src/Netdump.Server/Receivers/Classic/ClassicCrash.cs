@@ -143,8 +143,7 @@ internal sealed partial class ClassicCrash
     {
         CloseFiles();
         ReleaseSlot();
-        if (!_logClosing)
-            CrashLog.Flush(now);
+        CrashLog.Flush(now);
         // Only the disk is waited for; what it does not manage in this time stays under its incomplete name.
         _completion?.Wait(TimeSpan.FromSeconds(10));
         IsOver = true;
