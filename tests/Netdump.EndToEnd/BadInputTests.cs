@@ -10,11 +10,11 @@ public class BadInputTests
 
     private static string OneLine(int expectedExit, string file, params string[] arguments)
     {
-        (int exit, string output) = Command.Run(file, arguments);
-        Assert.True(exit == expectedExit, $"exit code {exit}, expected {expectedExit}:\n{output}");
-        Assert.Single(output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
-        return output;
+        using Command command = new(file, arguments);
+        int exit = command.WaitForExit(TimeSpan.FromMinutes(2));
+        Assert.True(exit == expectedExit, $"exit code {exit}, expected {expectedExit}:\n{command.Output}");
+        Assert.DoesNotContain("   at ", command.Output, StringComparison.Ordinal);
+        return Assert.Single(command.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
     private static string OneLineAsNobody(int expectedExit, string file, params string[] arguments) =>

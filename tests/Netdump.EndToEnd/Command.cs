@@ -10,6 +10,7 @@ public sealed partial class Command : IDisposable
 {
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
+    private readonly ConcurrentQueue<string> _errors = new();
     private readonly ConcurrentQueue<(double Seconds, string Line)> _timed = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
 
@@ -27,13 +28,19 @@ public sealed partial class Command : IDisposable
         _process = Process.Start(start)!;
         _process.StandardInput.Close();
         _process.OutputDataReceived += (_, e) => Add(e.Data);
-        _process.ErrorDataReceived += (_, e) => Add(e.Data);
+        _process.ErrorDataReceived += (_, e) =>
+        {
+            Add(e.Data);
+            if (e.Data is not null) _errors.Enqueue(e.Data);
+        };
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
     }
 
     public string Output => string.Join('\n', _lines);
-    public int ProcessId => _process.Id;
+
+    /// <summary>Its standard error alone.</summary>
+    public string Errors => string.Join('\n', _errors);
 
     /// <summary>Lines with the seconds since the program's start.</summary>
     public IReadOnlyCollection<(double Seconds, string Line)> TimedLines => _timed;

@@ -12,6 +12,9 @@ public sealed class UdpEngine : IDisposable
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly ReceiveThread[] _threads;
+    private readonly Socket[] _sockets;
+    private readonly int _receiveBuffer;
+    private readonly ILogger _log;
     private bool _started;
     private bool _ended;
 
@@ -22,9 +25,11 @@ public sealed class UdpEngine : IDisposable
     public UdpEngine(
         IPAddress listen, int port, int threads, int receiveBuffer, Func<Lane, DatagramSender, DatagramHandler> makeHandler, ILogger log)
     {
-        Socket[] sockets = UdpSockets.Open(listen, port, threads, receiveBuffer, log);
-        EndPoint = (IPEndPoint)sockets[0].LocalEndPoint!;
-        _threads = [.. sockets.Select((socket, i) => new ReceiveThread(socket, i, makeHandler, log))];
+        _receiveBuffer = receiveBuffer;
+        _log = log;
+        _sockets = UdpSockets.Open(listen, port, threads, receiveBuffer);
+        EndPoint = (IPEndPoint)_sockets[0].LocalEndPoint!;
+        _threads = [.. _sockets.Select((socket, i) => new ReceiveThread(socket, i, makeHandler, log))];
     }
 
     /// <summary>Where it listens.</summary>
@@ -37,6 +42,7 @@ public sealed class UdpEngine : IDisposable
     public void Start()
     {
         _started = true;
+        UdpSockets.ReportBuffer(_sockets[0], _receiveBuffer, _log);
         foreach (ReceiveThread thread in _threads) thread.Start();
     }
 

@@ -12,7 +12,7 @@ internal static class UdpSockets
     /// Opens <paramref name="count"/> sockets. Port 0 takes any free port, the same for all. <see cref="IPAddress.IPv6Any"/> listens on
     /// IPv4 too. Throws <see cref="StartException"/> when the port is taken, the address is not ours, or it is not permitted.
     /// </summary>
-    public static Socket[] Open(IPAddress address, int port, int count, int receiveBuffer, ILogger log)
+    public static Socket[] Open(IPAddress address, int port, int count, int receiveBuffer)
     {
         if (address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6) address = IPAddress.Any;
         Socket[] sockets = new Socket[count];
@@ -31,7 +31,6 @@ internal static class UdpSockets
                 Prepare(socket, address, receiveBuffer);
             }
 
-            ReportBuffer(sockets[0], receiveBuffer, log);
             if (count > 1) SourceSteering.Attach(sockets[0], count);
             return sockets;
         }
@@ -74,7 +73,8 @@ internal static class UdpSockets
         if (address.Equals(IPAddress.Any)) SetOption(socket, SocketCalls.IPLevel, SocketCalls.IPPacketInfo, 1);
     }
 
-    private static void ReportBuffer(Socket socket, int wanted, ILogger log)
+    /// <summary>Warns when the kernel granted less room for bursts than was asked for.</summary>
+    public static void ReportBuffer(Socket socket, int wanted, ILogger log)
     {
         // The kernel doubles what is asked for, to cover its own bookkeeping, and reports the doubled value.
         int granted = socket.ReceiveBufferSize / 2;
