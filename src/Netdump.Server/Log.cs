@@ -32,6 +32,9 @@ internal static partial class Log
     [LoggerMessage(107, LogLevel.Error, "a receive thread did not end in time: what it held may not be written")]
     public static partial void StuckThread(ILogger log);
 
+    [LoggerMessage(108, LogLevel.Error, "work on the disk did not end in time: what it wrote stays under its incomplete name")]
+    public static partial void StuckWork(ILogger log);
+
     [LoggerMessage(200, LogLevel.Warning,
         "socket receive buffer is {Granted} bytes, {Wanted} were asked for: bursts may be lost; raise net.core.rmem_max or grant CAP_NET_ADMIN")]
     public static partial void SmallReceiveBuffer(ILogger log, long granted, long wanted);
@@ -121,5 +124,5 @@ internal static partial class Log
     public static partial void HookNotStarted(ILogger log, string hook, IPAddress address, string reason);
 
     [LoggerMessage(403, LogLevel.Error, "hook {Hook} for {Address} left out: {Waiting} are waiting already")]
-    public static partial void HookQueueFull(ILogger log, string hook, string address, int waiting);
+    public static partial void HookQueueFull(ILogger log, string hook, IPAddress address, int waiting);
 }

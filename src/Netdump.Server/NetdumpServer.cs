@@ -10,6 +10,9 @@ namespace Netdump.Server;
 /// <summary>The server, put together: store, hooks, settings and the engine with its receivers.</summary>
 public sealed class NetdumpServer : IDisposable
 {
+    // systemd kills after 90 s, and most init scripts earlier.
+    private static readonly TimeSpan WorkLimit = TimeSpan.FromSeconds(10);
+
     private readonly LiveOptions _options;
     private readonly DumpPort _port;
     private readonly UdpEngine _engine;
@@ -81,10 +84,15 @@ public sealed class NetdumpServer : IDisposable
     {
         Log.Stopping(_log);
         if (!_engine.Stop()) Log.StuckThread(_log);
+        if (!_port.Work.Wait(WorkLimit)) Log.StuckWork(_log);
         LaneCounters counters = Counters;
         Log.Stopped(_log, counters.Datagrams, counters.Dropped, Refused.Rejected, Refused.Junk);
     }
 
     /// <summary>Stops, if that was not done yet, and closes the port.</summary>
-    public void Dispose() => _engine.Dispose();
+    public void Dispose()
+    {
+        _engine.Dispose();
+        _port.Work.Wait(WorkLimit);
+    }
 }

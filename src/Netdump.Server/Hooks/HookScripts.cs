@@ -23,13 +23,13 @@ public enum HookName
 }
 
 /// <summary>
-/// Runs the operator's scripts in <c>STORE/scripts</c>, never on an engine thread and only so many at once. A missing script is
-/// silent; one that fails gives one log line; one that takes too long is killed with everything it started. Thread-safe.
+/// Runs the operator's scripts in <c>STORE/scripts</c>, never on an engine thread, only so many at once, and those of one host one after
+/// the other in the order of what happened. A missing script is silent; one that fails gives one log line; one that takes too long is killed with everything it started. Thread-safe.
 /// </summary>
 public sealed partial class HookScripts
 {
     // Waiting runs hold only an address and a path; beyond this somebody is making crashes up.
-    private const int MaxWaiting = 1024;
+    private const int MaxPending = 1024;
 
     private const int KillSignal = 9;
 
@@ -39,6 +39,8 @@ public sealed partial class HookScripts
     private readonly ILogger _log;
     private readonly Lock _lock = new();
     private readonly Queue<TaskCompletionSource> _waiting = new();
+    private readonly Dictionary<IPAddress, Task> _lastOf = [];
+    private int _pending;
     private int _running;
 
     /// <summary>The scripts of a store.</summary>
@@ -69,16 +71,25 @@ public sealed partial class HookScripts
         string script = Path.Combine(_directory, name);
         // File.Exists is the only call made on the caller's thread.
         if (!File.Exists(script)) return null;
-        if (!TryEnter(out Task turn))
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!TryQueue(address, done.Task, out Task before))
         {
-            Log.HookQueueFull(_log, name, CrashStore.NameOf(address), MaxWaiting);
+            Log.HookQueueFull(_log, name, address, MaxPending);
             return null;
         }
 
         try
         {
-            await turn.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            return await RunNowAsync(script, name, address, directory);
+            await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            await EnterAsync();
+            try
+            {
+                return await RunNowAsync(script, name, address, directory);
+            }
+            finally
+            {
+                Leave();
+            }
         }
         catch (Exception e)
         {
@@ -87,7 +98,7 @@ public sealed partial class HookScripts
         }
         finally
         {
-            Leave();
+            Dequeue(address, done);
         }
     }
 
@@ -119,22 +130,42 @@ public sealed partial class HookScripts
         return process.ExitCode;
     }
 
-    private bool TryEnter(out Task turn)
+    private bool TryQueue(IPAddress address, Task done, out Task before)
     {
         lock (_lock)
         {
-            turn = Task.CompletedTask;
+            before = _lastOf.GetValueOrDefault(address, Task.CompletedTask);
+            if (_pending >= MaxPending) return false;
+            _pending++;
+            _lastOf[address] = done;
+            return true;
+        }
+    }
+
+    private void Dequeue(IPAddress address, TaskCompletionSource done)
+    {
+        lock (_lock)
+        {
+            _pending--;
+            if (_lastOf.GetValueOrDefault(address) == done.Task) _lastOf.Remove(address);
+        }
+
+        done.SetResult();
+    }
+
+    private Task EnterAsync()
+    {
+        lock (_lock)
+        {
             if (_running < _options.Current.MaxHooks)
             {
                 _running++;
-                return true;
+                return Task.CompletedTask;
             }
 
-            if (_waiting.Count >= MaxWaiting) return false;
             TaskCompletionSource waiter = new(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Enqueue(waiter);
-            turn = waiter.Task;
-            return true;
+            return waiter.Task;
         }
     }
 

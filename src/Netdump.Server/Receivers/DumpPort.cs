@@ -38,6 +38,9 @@ internal sealed class DumpPort
     /// <summary>The server's log.</summary>
     public ILogger Log { get; }
 
+    /// <summary>Disk work that runs beside the engine.</summary>
+    public BackgroundWork Work => _classic.Work;
+
     /// <summary>What was refused, by all threads.</summary>
     public DumpPortCounters Counters { get; } = new();
 

@@ -104,11 +104,22 @@ public sealed class HookTests : IDisposable
             sleep 0.2
             rmdir {_root}/run.$$
             """);
-        int?[] results = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => _hooks.RunAsync(HookName.Crash, Host, "/x")));
+        int?[] results = await Task.WhenAll(Enumerable.Range(1, 6).Select(i => _hooks.RunAsync(HookName.Crash, new IPAddress(i), "/x")));
         Assert.All(results, r => Assert.Equal(0, r));
         int[] together = [.. Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
         Assert.Equal(6, together.Length);
         Assert.All(together, n => Assert.InRange(n, 1, 2));
+    }
+
+    [Fact]
+    public async Task Hooks_of_one_host_run_in_the_order_of_what_happened()
+    {
+        Script(HookName.Start, $"sleep 0.5; echo start >> {_root}/out");
+        Script(HookName.Crash, $"sleep 0.2; echo crash >> {_root}/out; exit 1");
+        Script(HookName.Reboot, $"echo reboot >> {_root}/out");
+        await Task.WhenAll(
+            _hooks.RunAsync(HookName.Start, Host, null), _hooks.RunAsync(HookName.Crash, Host, "/x"), _hooks.RunAsync(HookName.Reboot, Host, "/x"));
+        Assert.Equal("start\ncrash\nreboot\n", Output);
     }
 
     [Fact]

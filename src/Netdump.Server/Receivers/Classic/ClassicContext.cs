@@ -13,6 +13,9 @@ namespace Netdump.Server.Receivers.Classic;
 /// <param name="Log">The server's log.</param>
 public sealed record ClassicContext(CrashStore Store, MagicFiles Magics, HookScripts Hooks, LiveOptions Options, TimeProvider Time, ILogger Log)
 {
+    /// <summary>Disk work of the crashes that runs beside the engine.</summary>
+    public BackgroundWork Work { get; } = new();
+
     /// <summary>Dumps being received now.</summary>
     public DumpSlots Dumps { get; } = new();
 

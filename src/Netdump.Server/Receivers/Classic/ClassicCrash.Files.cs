@@ -27,7 +27,7 @@ internal sealed partial class ClassicCrash
         if (_session.RefusedRegisterBytes != 0)
             Log.RegistersRefused(_context.Log, Address, _session.RefusedRegisterBytes, _session.Machine);
         DumpDescription description = Describe();
-        _ = Task.Run(async () =>
+        _ = _context.Work.Run(async () =>
         {
             DumpFiles files = await DumpFiles.CreateAsync(description, Directory, Address, _context);
             _receiver.Post(now => BeginMemory(files, now));
@@ -158,7 +158,7 @@ internal sealed partial class ClassicCrash
         Progress = null;
         _completing = true;
         bool readLog = vmcore.Layout.IsKernelHeader;
-        _completion = Task.Run(() =>
+        _completion = _context.Work.Run(() =>
         {
             string? failure = Complete(vmcore);
             _receiver.Post(later => Completed(vmcore, failure, readLog, later));

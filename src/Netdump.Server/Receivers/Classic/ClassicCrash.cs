@@ -134,7 +134,7 @@ internal sealed partial class ClassicCrash
         CloseFiles();
         ReleaseSlot();
         if (!_logClosing)
-            _ = CrashLog.CompleteAsync(now);
+            _ = _context.Work.Track(CrashLog.CompleteAsync(now));
         IsOver = _logClosing = true;
     }
 
@@ -232,7 +232,7 @@ internal sealed partial class ClassicCrash
             return;
         _logClosing = true;
         Task<Exception?> closing = CrashLog.CompleteAsync(now);
-        _ = Task.Run(async () =>
+        _ = _context.Work.Run(async () =>
         {
             Exception? failure;
             try

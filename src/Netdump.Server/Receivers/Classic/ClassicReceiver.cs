@@ -244,7 +244,7 @@ public sealed class ClassicReceiver
 
         if (_opening.Count >= MaximumOpening || !_opening.Add(peer))
             return;
-        _ = Task.Run(() =>
+        _ = Context.Work.Run(() =>
         {
             MagicVerdict verdict = MagicVerdict.NoFile;
             ulong magic = 0;
