@@ -19,6 +19,8 @@ public partial class KernelCrashTests
         using DumpServer server = new(Path.Combine(scratch, "crash"));
         using Guest guest = new(kernel, scratch, [$"NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "CAPTURE_DIGEST=yes"], "sysrq", nic: nic);
         guest.WaitForLine("guest: netdump start said 0", Limit);
+        // Item 4 of netconsole's checklist: the next hop's own hardware address, asked from it (QEMU's gateway), never broadcast.
+        Assert.Contains("remote ethernet address 52:55:0a:00:02:02", guest.Console, StringComparison.Ordinal);
         guest.WaitForReboot(Limit);
 
         string crash = WaitForCrash(server);

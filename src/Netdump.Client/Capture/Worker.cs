@@ -87,6 +87,7 @@ public sealed class Worker
         SendOptions options = new()
         {
             LocalPort = _manifest.LocalPort,
+            Magic = Guid.TryParse(_manifest.BootId, out Guid boot) ? SendOptions.MagicOf(boot) : 0,
             CaptureMessages = messages.Read,
             ProgressInterval = SendWatch.Interval,
         };

@@ -63,6 +63,7 @@ public static class SendCommand
             {
                 Profile = p.GetValue(profile),
                 LocalPort = p.GetValue(localPort),
+                Magic = SendOptions.MagicOf(Guid.NewGuid()),
                 AcknowledgeLimit = TimeSpan.FromSeconds(p.GetValue(timeout)),
                 SilenceLimit = TimeSpan.FromSeconds(p.GetValue(timeout)),
                 RebootDelay = TimeSpan.Zero, // there is no machine to restart: the server's word is the end

@@ -48,6 +48,7 @@ internal sealed class ClassicAttempt : IDisposable
                 Profile = options.Profile,
                 Machine = source.File.Header.Machine,
                 PageSize = (uint)source.PageSize,
+                Magic = options.Magic,
                 Memory = memory,
                 PageOffset = source.DirectMapBase,
                 Registers = options.Profile == ClassicClientProfile.A ? source.RegistersOfI386() : source.Registers,
@@ -199,11 +200,10 @@ internal sealed class ClassicAttempt : IDisposable
 
     private void SendHeader(in ClassicClientEffect effect)
     {
+        // An error would end the header at the server: what cannot be read now is not answered, and asked for again.
         var offset = (long)effect.Argument * ClassicReplyHeader.ChunkSize;
-        var length = _source.TryReadHeader(offset, _chunk)
-            ? _session.WritePage(_out, effect.Number, _chunk, (uint)offset)
-            : _session.WriteUnreadable(_out, effect.Number);
-        _socket.Send(_out.AsSpan(0, length));
+        if (_source.TryReadHeader(offset, _chunk))
+            _socket.Send(_out.AsSpan(0, _session.WritePage(_out, effect.Number, _chunk, (uint)offset)));
     }
 
     // Paced: a server's socket buffer holds a few hundred datagrams, and these are not asked for again when they are lost.

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using Netdump.Protocols.Classic;
 
@@ -20,6 +21,12 @@ public sealed record SendOptions
 
     /// <summary>UDP port to send from; null: 6666 when it is free, else any.</summary>
     public int? LocalPort { get; init; }
+
+    /// <summary>
+    /// Tells this dump from any other of the same address: a server goes on with it when it comes from another port after a pause.
+    /// Sent in clear, so it proves nothing.
+    /// </summary>
+    public ulong Magic { get; init; }
 
     /// <summary>A server that has not acknowledged the START for this long is given up.</summary>
     public TimeSpan AcknowledgeLimit { get; init; } = TimeSpan.FromSeconds(30);
@@ -47,6 +54,15 @@ public sealed record SendOptions
 
     /// <summary>The capture kernel's own messages, sent to a server of ours beside the dump; null for none.</summary>
     public CaptureMessageReader? CaptureMessages { get; init; }
+
+    /// <summary>The magic of a boot: the same in each process of one capture kernel.</summary>
+    /// <param name="bootId">A random identity, as /proc/sys/kernel/random/boot_id is one.</param>
+    public static ulong MagicOf(Guid bootId)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        _ = bootId.TryWriteBytes(bytes);
+        return BinaryPrimitives.ReadUInt64LittleEndian(bytes) ^ BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..]);
+    }
 }
 
 /// <summary>What happens while a dump is sent.</summary>

@@ -88,6 +88,8 @@ public sealed class CrashStore
         string path = Path.Combine(Root, "console", NameOf(address));
         try
         {
+            // One level at a time: the mode is that of the last directory only.
+            Directory.CreateDirectory(Path.Combine(Root, "console"), DirectoryMode);
             Directory.CreateDirectory(path, DirectoryMode);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

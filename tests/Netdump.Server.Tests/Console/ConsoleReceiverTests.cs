@@ -75,7 +75,7 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     [Fact]
-    public void The_hook_is_told_once_for_each_load_of_a_classic_module()
+    public void Item30_the_hook_is_told_once_for_each_load_of_a_classic_module()
     {
         _lab.Classic(0, "[...network console startup...]\n");
         _lab.Classic(0, "[...network console startup...]\n");
@@ -89,7 +89,7 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     [Fact]
-    public void The_hook_is_told_by_the_startup_line_when_offset_0_was_lost()
+    public void Item30_the_hook_is_told_by_the_startup_line_when_offset_0_was_lost()
     {
         _lab.Classic(500, "tail of dmesg\n[...network console startup...]\n");
         _lab.Classic(600, "[...network console startup...]\n");

@@ -43,6 +43,14 @@ public sealed class CrashStoreTests : IDisposable
     }
 
     [Fact]
+    public void The_console_of_a_host_and_the_directory_of_all_consoles_have_mode_0700()
+    {
+        string path = _store.ConsoleDirectory(IPAddress.Parse("10.1.2.3"));
+        Assert.Equal(Private, File.GetUnixFileMode(path));
+        Assert.Equal(Private, File.GetUnixFileMode(Path.GetDirectoryName(path)!));
+    }
+
+    [Fact]
     public void Twenty_threads_get_twenty_directories()
     {
         string[] names = new string[20];

@@ -1,0 +1,73 @@
+using System.Text.RegularExpressions;
+
+namespace Netdump.EndToEnd;
+
+/// <summary>What the README shows is what happens: each command there is run by a test.</summary>
+public partial class DocumentationTests
+{
+    private const string Server = "netdump-server --store ./crash --listen 127.0.0.1 --port 6666";
+    private const string Send = "netdump send vmcore --classic --server 127.0.0.1:6666";
+
+    /// <summary>Commands of the README and the tests that run them.</summary>
+    private static readonly Dictionary<string, string> RunBy = new()
+    {
+        ["make demo"] = nameof(The_demo_ends_with_log_vmcore_and_the_panic),
+        ["make test"] = "the run that this test is a part of",
+        [Server] = nameof(The_tour_of_server_and_send_works_as_written),
+        [Send] = nameof(The_tour_of_server_and_send_works_as_written),
+        // The guest's init shows and runs these.
+        ["cat /etc/netdump.conf"] = nameof(KernelCrashTests),
+        ["netdump start"] = nameof(KernelCrashTests),
+        ["netdump status"] = nameof(KernelCrashTests),
+    };
+
+    [Fact]
+    public void Every_command_of_the_README_is_run_by_a_test()
+    {
+        string readme = File.ReadAllText(Path.Combine(Workspace.Root, "README.md"));
+        string[] shown = [.. CommandLine().Matches(readme).Select(m => m.Groups[1].Value)];
+        Assert.NotEmpty(shown);
+        Assert.All(shown, command => Assert.True(RunBy.ContainsKey(command), $"no test runs `{command}` of the README"));
+        Assert.All(RunBy.Keys, command => Assert.Contains(command, shown));
+    }
+
+    [Fact]
+    public void The_demo_ends_with_log_vmcore_and_the_panic()
+    {
+        Dictionary<string, string> environment = new() { ["PORT"] = $"{DumpServer.FreePort()}" };
+        using Command demo = new(Path.Combine(Workspace.Root, "scripts/demo"), [], environment: environment);
+        int exit = demo.WaitForExit(TimeSpan.FromMinutes(3));
+        Assert.True(exit == 0, demo.Output);
+        Assert.Matches(@"console \| \[ +\d+\.\d+\] Kernel panic - not syncing: sysrq triggered crash", demo.Output);
+        Assert.Matches(@"server  \| \[#.* % of [\d.]+ MiB", demo.Output);
+        Assert.Matches(@"arrived:\n  \d+K\tdemo/crash/127\.0\.0\.1-[^/]*/log\n  \d+M\tdemo/crash/127\.0\.0\.1-[^/]*/vmcore\n", demo.Output);
+        Assert.Matches(@"\d+:\[ +\d+\.\d+\] Kernel panic - not syncing: sysrq triggered crash", demo.Output.Split("the panic, from")[1]);
+    }
+
+    [Fact]
+    public void The_tour_of_server_and_send_works_as_written()
+    {
+        string scratch = Workspace.Scratch();
+        SyntheticCore.Write(Path.Combine(scratch, "vmcore"), pages: 500);
+        string port = $"{DumpServer.FreePort()}";
+        using Command server = Shell(Server.Replace("6666", port, StringComparison.Ordinal), scratch);
+        server.WaitForLine("listening on 127.0.0.1", TimeSpan.FromSeconds(30));
+        using Command send = Shell(Send.Replace("6666", port, StringComparison.Ordinal), scratch);
+        int exit = send.WaitForExit(TimeSpan.FromMinutes(1));
+        Assert.True(exit == 0, send.Output + server.Output);
+        server.WaitForLine("log complete", TimeSpan.FromSeconds(10));
+        string crash = Assert.Single(Directory.GetDirectories(Path.Combine(scratch, "crash"), "127.0.0.1-*"));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(scratch, "vmcore")), File.ReadAllBytes(Path.Combine(crash, "vmcore")));
+        server.Signal(15);
+        Assert.Equal(0, server.WaitForExit(TimeSpan.FromSeconds(30)));
+        Directory.Delete(scratch, true);
+    }
+
+    private static Command Shell(string line, string directory) => new("sh", ["-c", "exec " + line], directory, new Dictionary<string, string>
+    {
+        ["PATH"] = $"{Path.GetDirectoryName(Workspace.Client)}:{Path.GetDirectoryName(Workspace.Server)}:{Environment.GetEnvironmentVariable("PATH")}",
+    });
+
+    [GeneratedRegex(@"^\$ (.+)$", RegexOptions.Multiline)]
+    private static partial Regex CommandLine();
+}
