@@ -10,14 +10,14 @@ public partial class KernelCrashTests
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     [Theory]
-    [InlineData("6.1", "virtio-net-pci")]
-    [InlineData("6.12", "e1000")]
-    public void Sysrq_c_leaves_log_and_vmcore(string series, string nic)
+    [InlineData("6.1", "virtio-net-pci", "sysrq")]
+    [InlineData("6.12", "e1000", "test")]   // `netdump test`, confirmed with the host's name
+    public void Sysrq_c_leaves_log_and_vmcore(string series, string nic, string crashBy)
     {
         TestKernel kernel = Workspace.Kernel(series);
         string scratch = Workspace.Scratch();
         using DumpServer server = new(Path.Combine(scratch, "crash"));
-        using Guest guest = new(kernel, scratch, [$"NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "CAPTURE_DIGEST=yes"], "sysrq", nic: nic);
+        using Guest guest = new(kernel, scratch, [$"NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "CAPTURE_DIGEST=yes"], crashBy, nic: nic);
         guest.WaitForLine("guest: netdump start said 0", Limit);
         // Item 4 of netconsole's checklist: the next hop's own hardware address, asked from it (QEMU's gateway), never broadcast.
         Assert.Contains("remote ethernet address 52:55:0a:00:02:02", guest.Console, StringComparison.Ordinal);
@@ -48,6 +48,20 @@ public partial class KernelCrashTests
         string bt = CrashUtility.Run(kernel, Path.Combine(crash, "vmcore"), "bt");
         Assert.Contains("netdump_lab", bt, StringComparison.Ordinal);
         Assert.Equal(0, server.Stop());
+        Directory.Delete(scratch, recursive: true);
+    }
+
+    [Fact]
+    public void Stop_disarms_and_restores_what_start_changed()
+    {
+        string scratch = Workspace.Scratch();
+        using Guest guest = new(Workspace.Kernel("6.1"), scratch, ["NETDUMPADDR=10.0.2.2"], "stop");
+        guest.WaitForReboot(Limit);
+        Assert.Contains("guest: netdump start said 0", guest.Console, StringComparison.Ordinal);
+        Assert.Contains("guest: netdump status said 0", guest.Console, StringComparison.Ordinal);
+        Assert.Contains("guest: netdump stop said 0", guest.Console, StringComparison.Ordinal);
+        string[] after = guest.Console.Split("guest: netdump stop said")[1].Split('\n');
+        Assert.Equal(["0", "0"], after.Skip(1).Where(l => l is "0" or "1").Take(2));   // kexec_crash_loaded, panic_on_oops
         Directory.Delete(scratch, recursive: true);
     }
 
