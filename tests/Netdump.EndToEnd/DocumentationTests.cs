@@ -25,7 +25,7 @@ public partial class DocumentationTests
     public void Every_command_of_the_README_is_run_by_a_test()
     {
         string readme = File.ReadAllText(Path.Combine(Workspace.Root, "README.md"));
-        string[] shown = [.. CommandLine().Matches(readme).Select(m => m.Groups[1].Value)];
+        string[] shown = [.. CommandLine().Matches(readme).Select(m => m.Groups["command"].Value)];
         Assert.NotEmpty(shown);
         Assert.All(shown, command => Assert.True(RunBy.ContainsKey(command), $"no test runs `{command}` of the README"));
         Assert.All(RunBy.Keys, command => Assert.Contains(command, shown));
@@ -68,6 +68,6 @@ public partial class DocumentationTests
         ["PATH"] = $"{Path.GetDirectoryName(Workspace.Client)}:{Path.GetDirectoryName(Workspace.Server)}:{Environment.GetEnvironmentVariable("PATH")}",
     });
 
-    [GeneratedRegex(@"^\$ (.+)$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\$ (?<command>.+)$", RegexOptions.Multiline)]
     private static partial Regex CommandLine();
 }
