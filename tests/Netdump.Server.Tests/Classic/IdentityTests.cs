@@ -103,6 +103,19 @@ public sealed class IdentityTests
     }
 
     [Fact]
+    public async Task Console_text_after_the_crash_was_closed_is_the_console_s_again()
+    {
+        using var simulation = new Simulation();
+        var client = SimulatedClient.Create(ClassicClientProfile.D, seed: 1);
+        simulation.Clients.Add(client);
+        await simulation.RunUntil(() => simulation.Log.Count(304) == 1);
+        Assert.Equal(1, simulation.Receiver.OpenCrashes);
+        Assert.False(simulation.Receiver.Receive(Text("next boot\n"), client.Peer, simulation.Now));
+        Assert.False(simulation.Receiver.Receive(Text("next boot\n"), client.Peer.WithPort(6664), simulation.Now));
+        Assert.False(simulation.Receiver.TryFindLog(client.Peer, simulation.Now, out _));
+    }
+
+    [Fact]
     public async Task A_wrong_magic_opens_nothing_and_is_named_once()
     {
         using var simulation = new Simulation();

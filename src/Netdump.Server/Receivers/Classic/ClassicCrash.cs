@@ -22,6 +22,7 @@ internal sealed partial class ClassicCrash
     private readonly ClassicServerSession _session;
     private readonly TimeSpan _began;
     private readonly DateTimeOffset _started;
+    private readonly CrashQuota.Place _place;
     private bool _holdsSlot;
     private bool _stateComplete;
     private bool _finishing;
@@ -35,9 +36,12 @@ internal sealed partial class ClassicCrash
     /// <param name="start">What it said.</param>
     /// <param name="magic">Magic of requests to it.</param>
     /// <param name="directory">Its directory.</param>
+    /// <param name="place">Its place among the crashes of the last minutes.</param>
     /// <param name="now">The time.</param>
-    public ClassicCrash(ClassicReceiver receiver, in Peer peer, in ClassicStart start, ulong magic, CrashDirectory directory, TimeSpan now)
+    public ClassicCrash(
+        ClassicReceiver receiver, in Peer peer, in ClassicStart start, ulong magic, CrashDirectory directory, CrashQuota.Place place, TimeSpan now)
     {
+        _place = place;
         _receiver = receiver;
         _context = receiver.Context;
         Peer = peer;
@@ -45,10 +49,10 @@ internal sealed partial class ClassicCrash
         Directory = directory;
         _began = LastHeard = now;
         _started = _context.Time.GetLocalNow();
+        CrashLog = receiver.OpenLog(peer, directory);
         int limit = _context.Options.Current.MaxConcurrentDumps;
         _holdsSlot = _context.Dumps.TryTake(limit);
         _session = new ClassicServerSession(start, SessionOptions(magic), RandomNumber(), now);
-        CrashLog = receiver.OpenLog(peer, directory);
 
         Log.CrashOpened(_context.Log, Address, directory.Path);
         if (!_holdsSlot)
@@ -80,6 +84,9 @@ internal sealed partial class ClassicCrash
     /// <summary>Whether pages are being received: then a slow answer costs throughput.</summary>
     public bool IsReceiving => _session.Phase == ClassicServerPhase.Memory;
 
+    /// <summary>Whether its log is still open: what the client says later is not about this crash.</summary>
+    public bool TakesText => !_logClosing;
+
     /// <summary>Whether nothing is left to do: the client is gone and the files are in their final state.</summary>
     public bool IsOver { get; private set; }
 
@@ -98,6 +105,8 @@ internal sealed partial class ClassicCrash
     {
         LastHeard = now;
         _session.Receive(reply, payload, now);
+        if (_session.Phase is > ClassicServerPhase.Handshake and < ClassicServerPhase.Finishing)
+            _place.NoteAnswer();
         Drain(now);
     }
 

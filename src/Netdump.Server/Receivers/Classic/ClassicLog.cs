@@ -23,6 +23,11 @@ internal static partial class Log
     [LoggerMessage(325, LogLevel.Debug, "{Address}: the kernel's log was not read from the vmcore: {Reason}")]
     public static partial void RingNotRead(ILogger log, IPAddress address, string reason);
 
-    [LoggerMessage(326, LogLevel.Warning, "{Address}: {Open} dumps of this address are open already: its START is ignored")]
+    [LoggerMessage(326, LogLevel.Warning, "{Address}: {Open} crashes of this address were opened within ten minutes or are open still: its START is ignored")]
     public static partial void TooManySessions(ILogger log, IPAddress address, int open);
+
+    [LoggerMessage(327, LogLevel.Error,
+        "{Address} and others: START ignored, because {Crashes} crashes within ten minutes came from hosts that answer nothing, as made-up addresses do; "
+        + "narrow the setting allow; hosts with a magic file are still dumped")]
+    public static partial void TooManyUnanswered(ILogger log, IPAddress address, int crashes);
 }

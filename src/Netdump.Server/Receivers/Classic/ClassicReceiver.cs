@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Netdump.Protocols.Classic;
+using Netdump.Server.Options;
 using Netdump.Server.Receivers.Udp;
 using Netdump.Server.Store;
 
@@ -11,11 +12,6 @@ namespace Netdump.Server.Receivers.Classic;
 /// </summary>
 public sealed class ClassicReceiver
 {
-    /// <summary>Most crashes of one address that are open at once.</summary>
-    public const int MaximumPerAddress = 16;
-
-    // A START opens a directory: peers that make crashes up must not make more of them at once than the disk can take.
-    private const int MaximumOpening = 256;
     private const int MaximumNamed = 1024;
 
     // Our client begins its handshake again after 15 s without a request, perhaps from another port.
@@ -24,11 +20,13 @@ public sealed class ClassicReceiver
     private readonly Dictionary<AddressKey, List<ClassicCrash>> _hosts = [];
     private readonly HashSet<Peer> _opening = [];
     private readonly HashSet<AddressKey> _named = [];
+    private readonly CrashQuota _quota = new();
     private readonly Queue<Action<TimeSpan>> _arrived = new();
     private readonly Func<Peer, CrashDirectory, CrashLog> _openLog;
     private readonly Lane _lane;
     private TimeSpan _next = TimeSpan.MaxValue;
     private TimeSpan _now;
+    private TimeSpan _nextFullLine;
 
     /// <summary>A receiver for one engine thread.</summary>
     /// <param name="context">What all receivers share.</param>
@@ -90,7 +88,7 @@ public sealed class ClassicReceiver
     public bool TryFindLog(in Peer peer, TimeSpan now, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out CrashLog? log)
     {
         ClassicCrash? crash = Find(peer);
-        log = crash is { Start.Extension: true } ? crash.CrashLog : null;
+        log = crash is { Start.Extension: true, TakesText: true } ? crash.CrashLog : null;
         if (log is null)
             return false;
         crash!.NoteLog(now);
@@ -162,7 +160,7 @@ public sealed class ClassicReceiver
         ClassicCrash? crash = Find(peer);
         if (crash is null && _hosts.TryGetValue(peer.Key, out List<ClassicCrash>? crashes) && crashes.Count == 1)
             crash = crashes[0];
-        if (crash is null)
+        if (crash is not { TakesText: true })
             return false;
         crash.NoteLog(now);
         crash.CrashLog.ReceiveLog(header.Info, text, peer.Port, now);
@@ -184,7 +182,7 @@ public sealed class ClassicReceiver
         if (crash is not null && crash.Start == start)
             Deliver(crash, header, payload, now);
         else
-            Open(peer, start);
+            Open(peer, start, now);
     }
 
     private void Deliver(ClassicCrash crash, in ClassicReplyHeader header, ReadOnlySpan<byte> payload, TimeSpan now)
@@ -230,20 +228,14 @@ public sealed class ClassicReceiver
     }
 
     /// <summary>Checks the client's magic and makes its directory elsewhere; the client repeats its START until it is acknowledged.</summary>
-    private void Open(in Peer peer, in ClassicStart start)
+    private void Open(in Peer peer, in ClassicStart start, TimeSpan now)
     {
+        if (_opening.Contains(peer) || !HasRoom(peer, now))
+            return;
         Peer from = peer;
         ClassicStart said = start;
-        int open = OpenOrOpening(peer.Key);
-        if (open >= MaximumPerAddress && !Owns(peer))
-        {
-            if (IsFirst(peer))
-                Log.TooManySessions(Context.Log, peer.Address, open);
-            return;
-        }
-
-        if (_opening.Count >= MaximumOpening || !_opening.Add(peer))
-            return;
+        CrashQuota.Place place = _quota.Take(peer.Key, now);
+        _opening.Add(peer);
         _ = Context.Work.Run(() =>
         {
             MagicVerdict verdict = MagicVerdict.NoFile;
@@ -261,20 +253,40 @@ public sealed class ClassicReceiver
                 failure = error.Message;
             }
 
-            Post(now => Opened(from, said, magic, verdict, directory, failure, now));
+            Post(later => Opened(from, said, magic, place, verdict, directory, failure, later));
         });
     }
 
-    private int OpenOrOpening(in AddressKey address)
+    private bool HasRoom(in Peer peer, TimeSpan now)
     {
-        int count = _hosts.TryGetValue(address, out List<ClassicCrash>? crashes) ? crashes.Count : 0;
-        foreach (Peer peer in _opening)
-            count += peer.Key == address ? 1 : 0;
-        return count;
+        _quota.Expire(now);
+        int open = _hosts.TryGetValue(peer.Key, out List<ClassicCrash>? crashes) ? crashes.Count : 0;
+        open = Math.Max(open, _quota.Of(peer.Key));
+        if (open >= CrashQuota.MaximumPerAddress)
+        {
+            if (IsFirst(peer))
+                Log.TooManySessions(Context.Log, peer.Address, open);
+            return false;
+        }
+
+        // A host that exchanged a magic is no invention.
+        if (_quota.Unanswered < CrashQuota.MaximumUnanswered || Context.Magics.IsKnown(peer.Address, SecurePolicy.Always))
+            return true;
+        if (now >= _nextFullLine)
+            Log.TooManyUnanswered(Context.Log, peer.Address, _quota.Unanswered);
+        _nextFullLine = now + CrashQuota.Window;
+        return false;
     }
 
     private void Opened(
-        in Peer peer, in ClassicStart start, ulong magic, MagicVerdict verdict, CrashDirectory? directory, string? failure, TimeSpan now)
+        in Peer peer,
+        in ClassicStart start,
+        ulong magic,
+        CrashQuota.Place place,
+        MagicVerdict verdict,
+        CrashDirectory? directory,
+        string? failure,
+        TimeSpan now)
     {
         _opening.Remove(peer);
         if (failure is not null)
@@ -282,7 +294,10 @@ public sealed class ClassicReceiver
         else if (directory is null)
             NameOnce(peer, verdict);
         if (directory is null)
+        {
+            place.GiveBack();
             return;
+        }
 
         if (Find(peer) is { } former)
         {
@@ -291,7 +306,7 @@ public sealed class ClassicReceiver
         }
 
         ref List<ClassicCrash>? crashes = ref CollectionsMarshal.GetValueRefOrAddDefault(_hosts, peer.Key, out _);
-        (crashes ??= []).Add(new ClassicCrash(this, peer, start, magic, directory, now));
+        (crashes ??= []).Add(new ClassicCrash(this, peer, start, magic, directory, place, now));
         OpenCrashes++;
     }
 
