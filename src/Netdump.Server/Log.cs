@@ -108,10 +108,10 @@ internal static partial class Log
     [LoggerMessage(314, LogLevel.Warning, "{Address}: no answer any more, session ended; what came is kept in {Directory}")]
     public static partial void SessionLost(ILogger log, IPAddress address, string directory);
 
-    [LoggerMessage(320, LogLevel.Error, "{Address}: its console cannot be written and is held back: {Reason}")]
+    [LoggerMessage(340, LogLevel.Error, "{Address}: its console cannot be written and is held back: {Reason}")]
     public static partial void ConsoleNotWritten(ILogger log, IPAddress address, string reason);
 
-    [LoggerMessage(321, LogLevel.Error, "{Address}: the log in {Directory} cannot be written and is held back: {Reason}")]
+    [LoggerMessage(341, LogLevel.Error, "{Address}: the log in {Directory} cannot be written and is held back: {Reason}")]
     public static partial void CrashLogNotWritten(ILogger log, IPAddress address, string directory, string reason);
 
     [LoggerMessage(400, LogLevel.Warning, "hook {Hook} for {Address} ended with status {Status}")]
@@ -125,4 +125,7 @@ internal static partial class Log
 
     [LoggerMessage(403, LogLevel.Error, "hook {Hook} for {Address} left out: {Waiting} are waiting already")]
     public static partial void HookQueueFull(ILogger log, string hook, IPAddress address, int waiting);
+
+    [LoggerMessage(404, LogLevel.Warning, "hook {Hook} for {Address} has not ended {Seconds} s after it was called for: its dump waits no longer")]
+    public static partial void HookLate(ILogger log, string hook, IPAddress address, double seconds);
 }

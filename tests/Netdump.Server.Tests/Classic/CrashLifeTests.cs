@@ -1,4 +1,6 @@
+using System.Net;
 using Netdump.Protocols.Classic;
+using Netdump.Server.Hooks;
 using Netdump.Server.Options;
 using Netdump.Server.Store;
 
@@ -30,6 +32,23 @@ public sealed class CrashLifeTests
         Assert.Equal(["log"], Directory.GetFiles(directory).Select(Path.GetFileName));
         Assert.Contains("SysRq : Show State", File.ReadAllText(Path.Combine(directory, "log")));
         Assert.True(simulation.Clients[0].Rebooted);
+        Assert.Equal(1, simulation.Log.Count(307));
+    }
+
+    [Fact]
+    public async Task Item32_a_hook_whose_turn_never_comes_holds_up_no_session()
+    {
+        using var simulation = new Simulation(
+            freeSpace: _ => 1000, options: new ServerOptions { MaxHooks = 1, HookTimeout = TimeSpan.FromSeconds(1) });
+        simulation.AddHook("netdump-start", "sleep 60");
+        simulation.AddHook("netdump-nospace");
+        for (byte host = 1; host < 40; host++)
+            _ = simulation.Context.Hooks.RunAsync(HookName.Start, new IPAddress([10, 0, 0, host]), null);
+        simulation.Clients.Add(SimulatedClient.Create(ClassicClientProfile.C, seed: 1));
+        long began = Environment.TickCount64;
+        await simulation.RunUntil(() => simulation.Clients[0].Rebooted);
+        Assert.InRange(Environment.TickCount64 - began, 0, 15_000);
+        Assert.Equal(1, simulation.Log.Count(404));
         Assert.Equal(1, simulation.Log.Count(307));
     }
 

@@ -87,11 +87,25 @@ internal sealed record DumpFiles(VmcoreWriter? Vmcore, SessionFile? Session)
         return layout.Header.Length + pages;
     }
 
+    /// <summary>Runs the hook, but waits no longer than for its own time and as long for its turn: hooks of other hosts may hang.</summary>
+    private static async Task RunNoSpaceAsync(IPAddress address, CrashDirectory directory, ClassicContext context)
+    {
+        TimeSpan limit = 2 * context.Options.Current.HookTimeout;
+        try
+        {
+            await context.Hooks.RunAsync(HookName.NoSpace, address, directory.Path).WaitAsync(limit);
+        }
+        catch (TimeoutException)
+        {
+            Log.HookLate(context.Log, HookScripts.FileName(HookName.NoSpace), address, limit.TotalSeconds);
+        }
+    }
+
     private static async Task<bool> HasSpaceAsync(long needed, CrashDirectory directory, IPAddress address, ClassicContext context)
     {
         if (context.FreeSpace(directory.Path) >= needed)
             return true;
-        await context.Hooks.RunAsync(HookName.NoSpace, address, directory.Path);
+        await RunNoSpaceAsync(address, directory, context);
         long free = context.FreeSpace(directory.Path);
         if (free >= needed)
             return true;
