@@ -26,6 +26,7 @@ internal sealed class CrashLogText
     public const int MaximumBytes = 16 * 1024 * 1024;
 
     private const int EntryCost = 96;
+    private const ulong ClockJitter = 1_000_000; // processors' clocks of one boot differ by less
 
     private readonly Dictionary<ulong, Entry> _numbered = [];
     private readonly List<Entry> _arrivals = [];
@@ -33,6 +34,7 @@ internal sealed class CrashLogText
     private readonly int _limit;
     private long _bytes;
     private ulong _refused;
+    private bool _contradicted; // a number of the console had another time in the dead kernel
 
     /// <summary>An empty log.</summary>
     public CrashLogText(int limit = MaximumBytes) => _limit = limit;
@@ -59,6 +61,7 @@ internal sealed class CrashLogText
             _bytes += text.Length - entry.Text.Length;
         }
 
+        if (origin > entry.Origin && entry.Origin == RecordOrigin.Console && entry.Microseconds is ulong shown) _contradicted |= shown != microseconds;
         entry.Origin = origin;
         entry.Microseconds = microseconds;
         entry.Partial = partial;
@@ -105,7 +108,10 @@ internal sealed class CrashLogText
         Entry[] records = [.. _numbered.Values];
         Array.Sort(records, static (a, b) => a.Sequence.CompareTo(b.Sequence));
         bool complete = records.Any(r => r.Origin != RecordOrigin.Console);
-        List<(int Before, Entry Entry)> loose = Place(records, complete);
+        // What the console said in another boot, whose end went unnoticed, is in the host's console file.
+        bool foreign = complete && (_contradicted || Disagree(records));
+        if (foreign) records = Array.FindAll(records, r => r.Origin != RecordOrigin.Console);
+        List<(int Before, Entry Entry)> loose = foreign ? [] : Place(records, complete);
 
         ArrayBufferWriter<byte> output = new((int)Math.Min(_bytes + 4096, int.MaxValue / 2));
         Lines lines = new(output);
@@ -144,6 +150,21 @@ internal sealed class CrashLogText
         if (origin > present.Origin && microseconds != present.Microseconds) return true;
         if (partial != present.Partial) return !partial;
         return origin == RecordOrigin.DeadKernel && present.Origin != RecordOrigin.DeadKernel;
+    }
+
+    /// <summary>Whether time runs backwards between records of the console and of the dead kernel: then they are not of one boot.</summary>
+    private static bool Disagree(Entry[] records)
+    {
+        ulong[] latest = new ulong[2];
+        foreach (Entry record in records)
+        {
+            int side = record.Origin == RecordOrigin.Console ? 0 : 1;
+            ulong time = record.Microseconds ?? 0;
+            if (time + ClockJitter < latest[1 - side]) return true;
+            latest[side] = Math.Max(latest[side], time);
+        }
+
+        return false;
     }
 
     private static void MarkGap(Lines lines, ulong from, ulong to, Entry[] records, int index)

@@ -51,6 +51,31 @@ public sealed class CrashLogTests : IDisposable
     }
 
     [Fact]
+    public async Task Records_of_a_boot_whose_end_nobody_noticed_are_left_out_when_a_number_has_another_time()
+    {
+        _lab.Basic("[  499.000000] line of another boot\n");
+        for (ulong i = 10; i < 20; i++) _lab.Extended(i, 500, $"of another boot {i}");
+        CrashLog log = _lab.OpenCrash(_directory);
+        for (ulong i = 8; i < 12; i++) Dead(log, i, 5, $"this kernel's {i}");
+        Assert.Equal(
+            "[    5.000000] this kernel's 8\n[    5.000000] this kernel's 9\n[    5.000000] this kernel's 10\n[    5.000000] this kernel's 11\n",
+            await Complete(log));
+    }
+
+    [Theory]
+    [InlineData(10, 500, 20, 5)]
+    [InlineData(20, 5, 10, 500)]
+    public async Task Records_of_a_boot_whose_end_nobody_noticed_are_left_out_when_numbers_and_times_disagree(
+        ulong consoleNumber, double consoleTime, ulong number, double time)
+    {
+        _lab.Extended(consoleNumber, consoleTime, "of another boot");
+        CrashLog log = _lab.OpenCrash(_directory);
+        Dead(log, number, time, "this kernel's");
+        Assert.EndsWith("] this kernel's\n", await Complete(log), StringComparison.Ordinal);
+        Assert.DoesNotContain("another", File.ReadAllText(_directory.File("log")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Basic_lines_go_where_their_time_says_and_are_left_out_when_known()
     {
         _lab.Basic("[    1.000000] lost in the ring\n[    3.000000][    T1] known\n[    3.000000] inner line\n[    3.500000] between\n");
@@ -265,7 +290,7 @@ public sealed class CrashLogTests : IDisposable
             log.Flush(_lab.Now);
         }
 
-        Assert.Equal(1, _lab.Log.Count(321));
+        Assert.Equal(1, _lab.Log.Count(341));
         Directory.Move(aside, _directory.Path);
         string text = await Complete(log);
         Assert.Equal(5, text.Split("record ").Length - 1);
