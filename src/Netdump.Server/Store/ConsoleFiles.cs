@@ -11,6 +11,9 @@ public sealed class ConsoleFiles
     /// <summary>Files kept open.</summary>
     public const int MaximumOpen = 64;
 
+    /// <summary>Most bytes that all hosts together hold while the disk refuses.</summary>
+    public const long MaximumHeld = 64 * 1024 * 1024;
+
     private readonly CrashStore _store;
     private readonly Dictionary<string, LinkedListNode<FileStream>> _open = [];
     private readonly LinkedList<FileStream> _byUse = new();
@@ -32,12 +35,20 @@ public sealed class ConsoleFiles
     /// <summary>Files open now.</summary>
     public int OpenCount => _open.Count;
 
-    /// <summary>Directory of a host, made if missing (mode 0700).</summary>
-    internal string DirectoryOf(IPAddress address) => _store.ConsoleDirectory(address);
+    /// <summary>Memory of all hosts that holds what is not written yet.</summary>
+    internal long Held { get; set; }
+
+    /// <summary>Path of the directory of a host.</summary>
+    internal string PathOf(IPAddress address) => _store.ConsolePath(address);
+
+    /// <summary>Makes the directory of a host if it is missing (mode 0700).</summary>
+    internal void MakeDirectory(IPAddress address) => _store.MakeConsole(address);
 
     /// <summary>Appends bytes to a file, made if missing (mode 0600). Throws <see cref="IOException"/>.</summary>
     internal void Append(string path, ReadOnlySpan<byte> bytes)
     {
+        // An operator may have cleaned up: what is written to a file without a name is lost.
+        if (!File.Exists(path)) Close(path);
         FileStream file = Open(path);
         long length = file.Length;
         try

@@ -22,7 +22,8 @@ public sealed class ConsoleLog
     private readonly HostBoot _boot = new();
     private ArrayBufferWriter<byte> _text = new();
     private ArrayBufferWriter<byte> _journal = new();
-    private string? _directory;
+    private readonly string _directory;
+    private long _held;
     private long _bootLength;
     private bool _loaded;
     private bool _bootBegins;
@@ -35,6 +36,7 @@ public sealed class ConsoleLog
     public ConsoleLog(ConsoleFiles files, IPAddress address)
     {
         _files = files;
+        _directory = files.PathOf(address);
         Address = address;
     }
 
@@ -45,7 +47,7 @@ public sealed class ConsoleLog
     public bool IsDirty => _text.WrittenCount > 0 || _journal.WrittenCount > 0 || _bootBegins;
 
     /// <summary>Whether so much waits that it should be written now.</summary>
-    public bool NeedsFlush => _text.WrittenCount + _journal.WrittenCount >= FlushBytes;
+    public bool NeedsFlush => !_failing && _text.WrittenCount + _journal.WrittenCount >= FlushBytes;
 
     internal ILogger Log => _files.Log;
 
@@ -61,14 +63,21 @@ public sealed class ConsoleLog
         Load(now);
         bool fresh = !record.IsCapture && _boot.Observe(record, watch, now);
         if (fresh) BeginBoot();
-        if (_text.WrittenCount + _journal.WrittenCount > HeldLimit)
+        if (_text.WrittenCount + _journal.WrittenCount > HeldLimit || _files.Held > ConsoleFiles.MaximumHeld)
         {
             _refused++; // the disk takes nothing, and memory has its bounds
             return fresh;
         }
 
         Render(record);
-        if (record.IsCapture) return fresh;
+        if (!record.IsCapture) Keep(record, port);
+        CountHeld();
+        return fresh;
+    }
+
+    /// <summary>Gathers a record as received.</summary>
+    private void Keep(in ConsoleRecord record, ushort port)
+    {
         JournalKind kind = record.Kind switch
         {
             ConsoleRecordKind.Extended => JournalKind.Extended,
@@ -77,7 +86,6 @@ public sealed class ConsoleLog
             _ => JournalKind.Loss,
         };
         Journal.Write(_journal, kind, port, Wall(), record.IsPartial ? 1 : record.Lost, record.Raw);
-        return fresh;
     }
 
     /// <summary>Writes what has been gathered. A failure is logged once; the data is held (128 KiB at most) and tried again.</summary>
@@ -86,14 +94,14 @@ public sealed class ConsoleLog
         if (!IsDirty) return;
         try
         {
-            _directory ??= _files.DirectoryOf(Address);
+            if (!Directory.Exists(_directory)) _files.MakeDirectory(Address);
             if (_text.WrittenCount > 0)
             {
                 _files.Append(Path.Combine(_directory, $"{_files.Time.GetLocalNow():yyyy-MM-dd}.log"), _text.WrittenSpan);
                 Clear(ref _text);
             }
 
-            FlushJournal(_directory);
+            FlushJournal();
             _failing = false;
             if (_refused > 0) MarkRefused();
         }
@@ -102,6 +110,8 @@ public sealed class ConsoleLog
             if (!_failing) Server.Log.ConsoleNotWritten(_files.Log, Address, e.Message);
             _failing = true;
         }
+
+        CountHeld();
     }
 
     /// <summary>Everything the present boot sent, oldest first.</summary>
@@ -109,7 +119,6 @@ public sealed class ConsoleLog
     {
         Load(now);
         Flush();
-        if (_directory is null) return [];
         List<JournalEntry> entries = Journal.Read(Path.Combine(_directory, "boot.1"));
         entries.AddRange(Journal.Read(Path.Combine(_directory, "boot")));
         if (_journal.WrittenCount == 0) return entries;
@@ -117,6 +126,13 @@ public sealed class ConsoleLog
         byte[] held = [.. Journal.Signature, .. _journal.WrittenSpan];
         entries.AddRange(Journal.Parse(held));
         return entries;
+    }
+
+    private void CountHeld()
+    {
+        long held = IsDirty ? _text.Capacity + _journal.Capacity : 0;
+        _files.Held += held - _held;
+        _held = held;
     }
 
     private long Wall() => (_files.Time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
@@ -167,10 +183,10 @@ public sealed class ConsoleLog
         }
     }
 
-    private void FlushJournal(string directory)
+    private void FlushJournal()
     {
-        string boot = Path.Combine(directory, "boot");
-        string older = Path.Combine(directory, "boot.1");
+        string boot = Path.Combine(_directory, "boot");
+        string older = Path.Combine(_directory, "boot.1");
         if (_bootBegins)
         {
             _files.Close(boot);
@@ -180,6 +196,7 @@ public sealed class ConsoleLog
             _bootBegins = false;
         }
 
+        if (!File.Exists(boot)) _bootLength = 0;
         bool epochImproved = _boot.Epoch != TimeSpan.MaxValue && _boot.Epoch < _writtenEpoch - TimeSpan.FromSeconds(1);
         if (_journal.WrittenCount == 0 && !epochImproved) return;
         if (_bootLength + _journal.WrittenCount > HalfOfBoot)
@@ -213,29 +230,20 @@ public sealed class ConsoleLog
     {
         if (_loaded) return;
         _loaded = true;
-        string directory;
-        try
-        {
-            directory = _files.DirectoryOf(Address);
-        }
-        catch (StoreException)
-        {
-            return; // told when writing fails
-        }
-
-        _directory = directory;
-        string path = Path.Combine(directory, "boot");
+        string path = Path.Combine(_directory, "boot");
         List<JournalEntry> entries = Journal.Read(path);
-        if (entries.Count == 0) return;
         try
         {
-            _bootLength = Journal.PrepareToAppend(path, entries);
+            // Without one whole entry it is begun anew, or nothing behind it could be read.
+            if (entries.Count > 0) _bootLength = Journal.PrepareToAppend(path, entries);
+            else if (File.Exists(path)) File.Move(path, path + ".unread", overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Told when the next record cannot be written either.
         }
 
+        if (entries.Count == 0) return;
         ulong last = 0;
         JournalEntry boot = default;
         foreach (JournalEntry entry in entries)

@@ -82,10 +82,13 @@ public sealed class CrashStore
         throw new StoreException($"cannot make directory {path}: {MaxSameName} of that name exist");
     }
 
-    /// <summary>The directory of a host's console log, made if missing (mode 0700). Throws <see cref="StoreException"/>.</summary>
-    public string ConsoleDirectory(IPAddress address)
+    /// <summary>Path of the directory of a host's console log, which may not exist.</summary>
+    public string ConsolePath(IPAddress address) => Path.Combine(Root, "console", NameOf(address));
+
+    /// <summary>Makes the directory of a host's console log if it is missing (mode 0700). Throws <see cref="StoreException"/>.</summary>
+    public void MakeConsole(IPAddress address)
     {
-        string path = Path.Combine(Root, "console", NameOf(address));
+        string path = ConsolePath(address);
         try
         {
             // One level at a time: the mode is that of the last directory only.
@@ -96,8 +99,6 @@ public sealed class CrashStore
         {
             throw new StoreException($"cannot make directory {path}: {Reason(e)}", e);
         }
-
-        return path;
     }
 
     /// <summary>Options of a file that must not exist yet: mode 0600, unbuffered, readable by others of this process.</summary>

@@ -1,4 +1,5 @@
 using Netdump.Server.Receivers.Console;
+using Netdump.Server.Receivers.Udp;
 using Netdump.Server.Store;
 
 namespace Netdump.Server.Tests.Console;
@@ -213,10 +214,83 @@ public sealed class ConsoleReceiverTests : IDisposable
             _lab.Wait(1);
         }
 
-        Assert.Equal(1, _lab.Log.Count(320));
+        Assert.Equal(1, _lab.Log.Count(340));
         File.Delete(_lab.File("10.0.0.5", ""));
         _lab.Receiver.Advance(_lab.Now);
         Assert.Equal("-- boot --\n[    1.000000] record 0\n[    1.000000] record 1\n[    1.000000] record 2\n", _lab.Text());
+    }
+
+    [Fact]
+    public void A_console_that_was_cleaned_away_is_made_again_and_loses_nothing_new()
+    {
+        _lab.Extended(1, 1, "before");
+        _lab.Settle();
+        Directory.Delete(Path.Combine(_lab.Root, "console"), recursive: true);
+        _lab.Extended(2, 2, "after");
+        _lab.Settle();
+        Assert.Equal("[    2.000000] after\n", _lab.Text());
+        File.Delete(_lab.File("10.0.0.5", "2026-11-24.log"));
+        _lab.Extended(3, 3, "last");
+        _lab.Settle();
+        Assert.Equal("[    3.000000] last\n", _lab.Text());
+        Assert.Equal(2, BootPayloads().Count);
+        Assert.Equal(0, _lab.Log.Count(340));
+    }
+
+    [Fact]
+    public void A_boot_file_torn_at_its_first_entry_is_begun_anew()
+    {
+        Directory.CreateDirectory(_lab.File("10.0.0.5", ""));
+        File.WriteAllBytes(_lab.File("10.0.0.5", "boot"), [.. Journal.Signature, 9, 9]);
+        _lab.Extended(1, 1, "first");
+        _lab.Settle();
+        Assert.Single(BootPayloads());
+    }
+
+    [Fact]
+    public void Looking_for_the_console_of_a_host_that_never_spoke_leaves_nothing()
+    {
+        Assert.Empty(BootPayloads());
+        Assert.False(Directory.Exists(Path.Combine(_lab.Root, "console")));
+    }
+
+    [Fact]
+    public void What_a_silent_host_said_before_is_held_until_the_disk_takes_it()
+    {
+        File.WriteAllText(Path.Combine(_lab.Root, "console"), "in the way");
+        _lab.Extended(1, 1, "last words");
+        _lab.Settle();
+        _lab.Wait(1000);
+        _lab.Receiver.Advance(_lab.Now);
+        Assert.Equal(0, _lab.Receiver.StreamCount);
+        File.Delete(Path.Combine(_lab.Root, "console"));
+        _lab.Wait(5);
+        _lab.Receiver.Advance(_lab.Now);
+        Assert.Equal("[    1.000000] last words\n", _lab.Text().Split("-- boot --\n")[1]);
+        Assert.Equal(0, _lab.Receiver.HeldBytes);
+    }
+
+    [Fact]
+    public void What_a_refusing_disk_makes_all_hosts_hold_is_bounded()
+    {
+        File.WriteAllText(Path.Combine(_lab.Root, "console"), "in the way");
+        byte[] line = ConsoleLab.Bytes(new string('x', 990) + "\n");
+        for (int host = 0; host < 1200; host++)
+        {
+            Peer peer = ConsoleLab.PeerOf($"10.1.{host / 250}.{host % 250}");
+            for (int i = 0; i < 60; i++) _lab.Receiver.ReceiveBasic(line, peer, _lab.Now);
+        }
+
+        Assert.InRange(_lab.Receiver.HeldBytes, 1 << 20, ConsoleFiles.MaximumHeld + (256 * 1024));
+        File.Delete(Path.Combine(_lab.Root, "console"));
+        for (int second = 0; second < 5; second++)
+        {
+            _lab.Wait(1);
+            _lab.Receiver.Advance(_lab.Now);
+        }
+
+        Assert.Equal(0, _lab.Receiver.HeldBytes);
+        Assert.Equal(1200, Directory.GetDirectories(Path.Combine(_lab.Root, "console")).Length);
     }
 
     private List<string> BootPayloads() =>

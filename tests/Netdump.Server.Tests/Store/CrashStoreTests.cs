@@ -45,7 +45,8 @@ public sealed class CrashStoreTests : IDisposable
     [Fact]
     public void The_console_of_a_host_and_the_directory_of_all_consoles_have_mode_0700()
     {
-        string path = _store.ConsoleDirectory(IPAddress.Parse("10.1.2.3"));
+        string path = _store.ConsolePath(IPAddress.Parse("10.1.2.3"));
+        _store.MakeConsole(IPAddress.Parse("10.1.2.3"));
         Assert.Equal(Private, File.GetUnixFileMode(path));
         Assert.Equal(Private, File.GetUnixFileMode(Path.GetDirectoryName(path)!));
     }
@@ -90,6 +91,15 @@ public sealed class CrashStoreTests : IDisposable
         Assert.Equal("second", File.ReadAllText(directory.File("log")));
         Assert.Equal(["log"], Directory.GetFiles(directory.Path).Select(Path.GetFileName));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(directory.File("log")));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_replaced_stays_and_nothing_is_left_beside_it()
+    {
+        CrashDirectory crash = _store.Create(IPAddress.Parse("192.0.2.7"));
+        Directory.CreateDirectory(crash.File("log"));
+        Assert.ThrowsAny<IOException>(() => crash.Replace("log", "text"u8));
+        Assert.Equal(["log"], Directory.GetFileSystemEntries(crash.Path).Select(Path.GetFileName));
     }
 
     [Fact]

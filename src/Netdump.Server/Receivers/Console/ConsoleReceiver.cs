@@ -61,6 +61,9 @@ public sealed class ConsoleReceiver
     /// <summary>Datagrams of unknown senders refused because too many are known.</summary>
     public long Refused { get; private set; }
 
+    /// <summary>Memory that holds what is not written yet.</summary>
+    internal long HeldBytes => _files.Held;
+
     /// <summary>Counters of what was dropped or came in part.</summary>
     public ConsoleWorkspace Workspace => _workspace;
 
@@ -176,7 +179,7 @@ public sealed class ConsoleReceiver
 
         if (!_hosts.TryGetValue(peer.Key, out Host? host))
         {
-            host = new Host(new ConsoleLog(_files, peer.Address));
+            host = new Host(peer.Key, new ConsoleLog(_files, peer.Address));
             _hosts.Add(peer.Key, host);
         }
 
@@ -216,12 +219,12 @@ public sealed class ConsoleReceiver
         foreach (Host host in _dirty)
         {
             host.Log.Flush();
-            host.Dirty = false;
+            host.Dirty = host.Log.IsDirty;
+            if (!host.Dirty && host.Sources.Count == 0) _hosts.Remove(host.Key);
         }
 
         // What the disk refused is tried again.
-        _dirty.RemoveAll(h => !h.Log.IsDirty);
-        foreach (Host host in _dirty) host.Dirty = true;
+        _dirty.RemoveAll(h => !h.Dirty);
         if (_dirty.Count > 0) _flushAt = _now + TimeSpan.FromSeconds(1);
     }
 
@@ -244,8 +247,10 @@ public sealed class ConsoleReceiver
         host.Sources.Remove(source);
         if (host.Sources.Count > 0) return;
         host.Log.Flush();
+        // What the disk refuses is held on, among the hosts with something to write.
+        if (host.Log.IsDirty) return;
         if (host.Dirty) _dirty.Remove(host);
-        _hosts.Remove(source.Peer.Key);
+        _hosts.Remove(host.Key);
     }
 
     /// <summary>One sender: address and port.</summary>
@@ -264,8 +269,10 @@ public sealed class ConsoleReceiver
     }
 
     /// <summary>One address.</summary>
-    private sealed class Host(ConsoleLog log)
+    private sealed class Host(AddressKey key, ConsoleLog log)
     {
+        public AddressKey Key { get; } = key;
+
         public ConsoleLog Log { get; } = log;
 
         public List<Source> Sources { get; } = [];
