@@ -44,13 +44,23 @@ public sealed class CrashDirectory
     {
         string fresh = File($".{name}.new");
         System.IO.File.Delete(fresh);
-        using (FileStream file = new(fresh, CrashStore.NewFile()))
+        try
         {
-            file.Write(content);
-            file.Flush(flushToDisk: true);
+            using (FileStream file = new(fresh, CrashStore.NewFile()))
+            {
+                file.Write(content);
+                file.Flush(flushToDisk: true);
+            }
+
+            System.IO.File.Move(fresh, File(name), overwrite: true);
+        }
+        catch
+        {
+            // Half a file would only take what a full disk has left.
+            System.IO.File.Delete(fresh);
+            throw;
         }
 
-        System.IO.File.Move(fresh, File(name), overwrite: true);
         Sync();
     }
 

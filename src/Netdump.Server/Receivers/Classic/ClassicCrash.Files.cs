@@ -89,8 +89,9 @@ internal sealed partial class ClassicCrash
         {
             _vmcore.WritePage(effect.FirstPfn, _session.Page(effect));
         }
-        catch (IOException error)
+        catch (Exception error)
         {
+            // A disk refuses with more than IOException: a file too large and a lost permission have other names.
             Fail(error.Message, now);
         }
     }
@@ -105,7 +106,7 @@ internal sealed partial class ClassicCrash
         {
             _sessionFile!.Save(_vmcore.Pages);
         }
-        catch (IOException error)
+        catch (Exception error)
         {
             Fail(error.Message, now);
             Drain(now);
@@ -248,7 +249,7 @@ internal sealed partial class ClassicCrash
         {
             _sessionFile?.Save(vmcore.Pages);
         }
-        catch (IOException error)
+        catch (Exception error)
         {
             Log.CrashError(_context.Log, Address, error.Message);
         }
