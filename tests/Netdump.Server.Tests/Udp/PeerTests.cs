@@ -40,6 +40,17 @@ public sealed class PeerTests
         });
 
     [Fact]
+    public void A_closed_lane_wakes_nobody()
+    {
+        int woken = 0;
+        Lane lane = new(() => woken++);
+        lane.Post(() => { });
+        lane.Close();
+        lane.Post(() => { });
+        Assert.Equal(1, woken);
+    }
+
+    [Fact]
     public void Posted_actions_run_in_order_and_those_they_post_run_in_the_next_round()
     {
         int woken = 0;

@@ -9,7 +9,8 @@ namespace Netdump.Server.Receivers.Udp;
 public sealed class Lane
 {
     private readonly ConcurrentQueue<Action> _posted = new();
-    private readonly Action? _wake;
+    private readonly Lock _lock = new();
+    private Action? _wake;
 
     /// <summary>A lane whose thread is woken by <paramref name="wake"/> (any thread calls it); null when somebody polls.</summary>
     public Lane(Action? wake = null) => _wake = wake;
@@ -18,7 +19,16 @@ public sealed class Lane
     public void Post(Action action)
     {
         _posted.Enqueue(action);
-        _wake?.Invoke();
+        lock (_lock) _wake?.Invoke();
+    }
+
+    /// <summary>
+    /// The thread has ended: nobody is woken any more, and what is posted from now on never runs. Work elsewhere may outlast the thread, and
+    /// must not touch a descriptor that is closed, or another's by then.
+    /// </summary>
+    public void Close()
+    {
+        lock (_lock) _wake = null;
     }
 
     /// <summary>Runs what has been posted up to now; returns how many. Only on the lane's thread.</summary>

@@ -62,6 +62,7 @@ internal sealed unsafe class ReceiveThread : IDisposable
     /// <summary>Closes the socket and frees the memory of a thread that has ended.</summary>
     public void Dispose()
     {
+        Lane.Close();
         _socket.Dispose();
         _ = SocketCalls.Close(_event);
         _slots.Dispose();
