@@ -9,8 +9,11 @@ public sealed class BasicLineJoiner
     /// <summary>How long the rest of a cut line is waited for.</summary>
     public static readonly TimeSpan PieceTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>A line longer than this is delivered in parts.</summary>
-    public const int MaximumPending = 32 * 1024;
+    /// <summary>
+    /// A line longer than this is delivered in parts. No kernel prints one half as long (netconsole.md 2.1), and it is what each of many
+    /// thousand made-up senders may make us hold.
+    /// </summary>
+    public const int MaximumPending = 8 * 1024;
 
     private byte[] _pending = [];
     private byte[] _spare = [];
