@@ -12,6 +12,8 @@ namespace Netdump.Server.Receivers.Classic;
 /// </summary>
 public sealed class ClassicReceiver
 {
+    // Each open crash holds memory and files.
+    private const int MaximumOpenPerAddress = 16;
     private const int MaximumNamed = 1024;
 
     // Our client begins its handshake again after 15 s without a request, perhaps from another port.
@@ -261,11 +263,12 @@ public sealed class ClassicReceiver
     {
         _quota.Expire(now);
         int open = _hosts.TryGetValue(peer.Key, out List<ClassicCrash>? crashes) ? crashes.Count : 0;
-        open = Math.Max(open, _quota.Of(peer.Key));
-        if (open >= CrashQuota.MaximumPerAddress)
+        foreach (Peer opening in _opening)
+            open += opening.Key == peer.Key ? 1 : 0;
+        if (open >= MaximumOpenPerAddress || _quota.Of(peer.Key) >= CrashQuota.MaximumPerAddress)
         {
             if (IsFirst(peer))
-                Log.TooManySessions(Context.Log, peer.Address, open);
+                Log.TooManySessions(Context.Log, peer.Address, Math.Max(open, _quota.Of(peer.Key)));
             return false;
         }
 

@@ -9,8 +9,8 @@ namespace Netdump.Server.Receivers.Classic;
 /// </summary>
 internal sealed class CrashQuota
 {
-    /// <summary>Most crashes of one address.</summary>
-    public const int MaximumPerAddress = 16;
+    /// <summary>Most crashes of one address, behind which there may be a rack of hosts.</summary>
+    public const int MaximumPerAddress = 64;
 
     /// <summary>Most crashes without an answer.</summary>
     public const int MaximumUnanswered = 256;
