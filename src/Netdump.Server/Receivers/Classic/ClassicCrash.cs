@@ -143,7 +143,15 @@ internal sealed partial class ClassicCrash
         CloseFiles();
         ReleaseSlot();
         if (!_logClosing)
-            _ = _context.Work.Track(CrashLog.CompleteAsync(now));
+        {
+            Task<Exception?> closing = CrashLog.CompleteAsync(now);
+            _ = _context.Work.Run(async () =>
+            {
+                if (await closing is { } failure)
+                    Log.CrashError(_context.Log, Address, failure.Message);
+            });
+        }
+
         IsOver = _logClosing = true;
     }
 
