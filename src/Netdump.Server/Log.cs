@@ -114,6 +114,10 @@ internal static partial class Log
     [LoggerMessage(341, LogLevel.Error, "{Address}: the log in {Directory} cannot be written and is held back: {Reason}")]
     public static partial void CrashLogNotWritten(ILogger log, IPAddress address, string directory, string reason);
 
+    [LoggerMessage(342, LogLevel.Error,
+        "{Address} and others: console not kept, because too many hosts have one; remove old directories below console/ or narrow the setting allow")]
+    public static partial void ConsoleRefused(ILogger log, IPAddress address);
+
     [LoggerMessage(400, LogLevel.Warning, "hook {Hook} for {Address} ended with status {Status}")]
     public static partial void HookFailed(ILogger log, string hook, IPAddress address, int status);
 

@@ -38,6 +38,9 @@ public sealed class ConsoleFiles
     /// <summary>Memory of all hosts that holds what is not written yet.</summary>
     internal long Held { get; set; }
 
+    /// <summary>Whether a host has a console, or may get one.</summary>
+    internal bool MayKeep(IPAddress address) => _store.MayHaveConsole(address);
+
     /// <summary>Path of the directory of a host.</summary>
     internal string PathOf(IPAddress address) => _store.ConsolePath(address);
 

@@ -15,7 +15,12 @@ public sealed class CrashStore
     // Two crashes of one host within one minute are rare; more than this is a peer that plays with us.
     private const int MaxSameName = 1000;
 
+    private static readonly TimeSpan CountInterval = TimeSpan.FromMinutes(1);
+
     private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private int _consoles;
+    private long _countedAt; // 0: never
 
     /// <summary>A store at <paramref name="root"/>; names are made with the local time of <paramref name="time"/>. Touches no disk.</summary>
     public CrashStore(string root, TimeProvider time)
@@ -82,6 +87,28 @@ public sealed class CrashStore
         throw new StoreException($"cannot make directory {path}: {MaxSameName} of that name exist");
     }
 
+    /// <summary>Most hosts that may have a console: their directories outlive made-up source addresses.</summary>
+    public int MaximumConsoles { get; init; } = 65_536;
+
+    /// <summary>
+    /// Whether a host has a console, or may get one. Directories an operator removed are noticed within a minute. Thread-safe.
+    /// </summary>
+    public bool MayHaveConsole(IPAddress address)
+    {
+        lock (_lock)
+        {
+            bool full = _consoles >= MaximumConsoles;
+            if (_countedAt == 0 || (full && _time.GetElapsedTime(_countedAt) >= CountInterval))
+            {
+                _countedAt = _time.GetTimestamp();
+                _consoles = CountConsoles();
+                full = _consoles >= MaximumConsoles;
+            }
+
+            return !full || Directory.Exists(ConsolePath(address));
+        }
+    }
+
     /// <summary>Path of the directory of a host's console log, which may not exist.</summary>
     public string ConsolePath(IPAddress address) => Path.Combine(Root, "console", NameOf(address));
 
@@ -93,11 +120,25 @@ public sealed class CrashStore
         {
             // One level at a time: the mode is that of the last directory only.
             Directory.CreateDirectory(Path.Combine(Root, "console"), DirectoryMode);
+            if (Directory.Exists(path)) return;
             Directory.CreateDirectory(path, DirectoryMode);
+            lock (_lock) _consoles++;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new StoreException($"cannot make directory {path}: {Reason(e)}", e);
+        }
+    }
+
+    private int CountConsoles()
+    {
+        try
+        {
+            return Directory.EnumerateDirectories(Path.Combine(Root, "console")).Count();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return 0; // none yet, or told when one cannot be written
         }
     }
 

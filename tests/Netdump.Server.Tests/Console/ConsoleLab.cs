@@ -13,12 +13,12 @@ internal sealed class ConsoleLab : IDisposable
 {
     private readonly DateTimeOffset _start = new(2026, 11, 23, 22, 5, 0, TimeSpan.Zero);
 
-    public ConsoleLab()
+    public ConsoleLab(int maximumConsoles = 65_536)
     {
         Root = Directory.CreateTempSubdirectory("netdump-console-").FullName;
         Time = new FakeTimeProvider(_start);
         Time.SetLocalTimeZone(TimeZoneInfo.CreateCustomTimeZone("test", TimeSpan.FromHours(3), "test", "test"));
-        Store = new CrashStore(Root, Time);
+        Store = new CrashStore(Root, Time) { MaximumConsoles = maximumConsoles };
         Receiver = MakeReceiver();
     }
 

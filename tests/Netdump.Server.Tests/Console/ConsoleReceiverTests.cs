@@ -255,6 +255,35 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     [Fact]
+    public void Made_up_addresses_get_only_so_many_consoles_and_known_hosts_keep_theirs()
+    {
+        using ConsoleLab lab = new(maximumConsoles: 20);
+        for (int round = 0; round < 2; round++)
+        {
+            for (int host = 1; host <= 100; host++)
+            {
+                lab.Peer = ConsoleLab.PeerOf($"10.2.0.{host}");
+                lab.Extended((ulong)round, round + 1, $"round {round}");
+                lab.Settle();
+            }
+        }
+
+        string console = Path.Combine(lab.Root, "console");
+        Assert.Equal(20, Directory.GetDirectories(console).Length);
+        Assert.Equal(20, lab.Receiver.StreamCount);
+        Assert.Equal(160, lab.Receiver.Refused);
+        Assert.Equal(1, lab.Log.Count(342));
+        Assert.Contains("round 1", lab.Text("10.2.0.20"), StringComparison.Ordinal);
+
+        Directory.Delete(Path.Combine(console, "10.2.0.1"), recursive: true);
+        lab.Wait(61);
+        lab.Peer = ConsoleLab.PeerOf("10.2.0.99");
+        lab.Extended(1, 1, "now there is room");
+        lab.Settle();
+        Assert.Contains("room", lab.Text("10.2.0.99"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_a_silent_host_said_before_is_held_until_the_disk_takes_it()
     {
         File.WriteAllText(Path.Combine(_lab.Root, "console"), "in the way");

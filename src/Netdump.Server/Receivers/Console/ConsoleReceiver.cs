@@ -37,6 +37,7 @@ public sealed class ConsoleReceiver
     private readonly List<Host> _dirty = [];
     private TimeSpan _flushAt = TimeSpan.MaxValue;
     private TimeSpan _sweepAt;
+    private TimeSpan _nextRefusal;
     private TimeSpan _now;
     private Source _current = null!;
 
@@ -179,6 +180,12 @@ public sealed class ConsoleReceiver
 
         if (!_hosts.TryGetValue(peer.Key, out Host? host))
         {
+            if (!_files.MayKeep(peer.Address))
+            {
+                Refuse(peer, now);
+                return false;
+            }
+
             host = new Host(peer.Key, new ConsoleLog(_files, peer.Address));
             _hosts.Add(peer.Key, host);
         }
@@ -188,6 +195,14 @@ public sealed class ConsoleReceiver
         host.Sources.Add(source);
         _sources.Add(peer, source);
         return true;
+    }
+
+    private void Refuse(in Peer peer, TimeSpan now)
+    {
+        Refused++;
+        if (now < _nextRefusal) return;
+        _nextRefusal = now + IdleTimeout;
+        Log.ConsoleRefused(_files.Log, peer.Address);
     }
 
     private void Take(in ConsoleRecord record)
