@@ -231,12 +231,18 @@ public sealed class ConsoleLog
         if (_loaded) return;
         _loaded = true;
         string path = Path.Combine(_directory, "boot");
+        string older = Path.Combine(_directory, "boot.1");
         List<JournalEntry> entries = Journal.Read(path);
         try
         {
-            // Without one whole entry it is begun anew, or nothing behind it could be read.
+            if (entries.Count == 0)
+            {
+                // A power cut tore the first entry of a file just begun: the boot goes on in the one before it.
+                entries = Journal.Read(older);
+                if (entries.Count > 0) File.Move(older, path, overwrite: true);
+            }
+
             if (entries.Count > 0) _bootLength = Journal.PrepareToAppend(path, entries);
-            else if (File.Exists(path)) File.Move(path, path + ".unread", overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -238,13 +238,16 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     [Fact]
-    public void A_boot_file_torn_at_its_first_entry_is_begun_anew()
+    public void A_boot_file_torn_at_its_first_entry_does_not_lose_the_one_before_it()
     {
-        Directory.CreateDirectory(_lab.File("10.0.0.5", ""));
-        File.WriteAllBytes(_lab.File("10.0.0.5", "boot"), [.. Journal.Signature, 9, 9]);
         _lab.Extended(1, 1, "first");
         _lab.Settle();
-        Assert.Single(BootPayloads());
+        _lab.Restart();
+        File.Move(_lab.File("10.0.0.5", "boot"), _lab.File("10.0.0.5", "boot.1"));
+        File.WriteAllBytes(_lab.File("10.0.0.5", "boot"), [.. Journal.Signature, 9, 9]);
+        _lab.Extended(2, 1.2, "second");
+        _lab.Settle();
+        Assert.Equal(2, BootPayloads().Count);
     }
 
     [Fact]
