@@ -16,7 +16,7 @@ internal static class StartCommand
         var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Change nothing; say what would be done" };
         var replace = new Option<bool>("--replace") { Description = "Replace a crash kernel that another program loaded" };
         var command = new Command("start", "Arms this host: loads the capture kernel, sets kernel.panic_on_oops, starts netconsole.") { config, dryRun, replace };
-        command.SetAction(p => Start(p.GetValue(config), p.GetValue(dryRun), p.GetValue(replace)));
+        command.SetAction(p => Start(command.Name, p.GetValue(config), p.GetValue(dryRun), p.GetValue(replace)));
         return command;
     }
 
@@ -24,22 +24,23 @@ internal static class StartCommand
     {
         Option<string?> config = ConfigOption();
         var command = new Command("restart", "Arms this host anew, with the configuration as it is now.") { config };
-        // The new crash kernel replaces the old one in a single step: the host is never without.
-        command.SetAction(p => Start(p.GetValue(config), dryRun: false, replace: false));
+        command.SetAction(p => Start(command.Name, p.GetValue(config), dryRun: false, replace: false));
         return command;
     }
 
-    private static int Start(string? file, bool dryRun, bool replace)
+    public static Arming ArmingOf(HostFiles host) => new(host, new CrashKernelLoader(host), TimeProvider.System, Console.WriteLine);
+
+    private static int Start(string command, string? file, bool dryRun, bool replace)
     {
         HostFiles host = RootProgram.ThisHost;
         ClientConfiguration configuration = ClientConfiguration.Load(host, file);
-        if (!dryRun) RootProgram.RequireRoot("start");
+        if (!dryRun) RootProgram.RequireRoot(command);
         if (!dryRun && RuntimeFeature.IsDynamicCodeSupported)
             throw new ClientException("this is a development build, which cannot run in a capture kernel", "start the published program (make publish)");
         ArmingPlan plan = ArmingPlan.Make(host, configuration, replace);
         foreach (Check check in plan.Checks) Console.WriteLine(check);
         if (dryRun) Describe(plan);
-        else new Arming(host, TimeProvider.System, Console.WriteLine).Start(plan);
+        else ArmingOf(host).Start(plan);
         SayWhere(plan, dryRun);
         return 0;
     }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Netdump.Client.Host;
 
 namespace Netdump.Client.Commands;
 
@@ -12,7 +11,7 @@ internal static class StopCommand
         command.SetAction(_ =>
         {
             RootProgram.RequireRoot("stop");
-            new Arming(RootProgram.ThisHost, TimeProvider.System, Console.WriteLine).Stop();
+            StartCommand.ArmingOf(RootProgram.ThisHost).Stop();
             return 0;
         });
         return command;

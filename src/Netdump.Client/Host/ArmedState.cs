@@ -58,13 +58,20 @@ public sealed record ArmedState
     }
 
     /// <summary>Keeps the state for <c>stop</c> and <c>status</c>.</summary>
-    /// <exception cref="IOException">/run cannot be written.</exception>
+    /// <exception cref="ClientException">/run cannot be written.</exception>
     public void Save(HostFiles host)
     {
-        Directory.CreateDirectory(host.Map(DirectoryPath)); // readable by everybody, for status: nothing in it is secret
-        string next = host.Map(FilePath + ".new");
-        File.WriteAllText(next, JsonSerializer.Serialize(this, StateJson.Default.ArmedState) + "\n");
-        File.Move(next, host.Map(FilePath), overwrite: true);
+        try
+        {
+            Directory.CreateDirectory(host.Map(DirectoryPath)); // readable by everybody, for status: nothing in it is secret
+            string next = host.Map(FilePath + ".new");
+            File.WriteAllText(next, JsonSerializer.Serialize(this, StateJson.Default.ArmedState) + "\n");
+            File.Move(next, host.Map(FilePath), overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ClientException($"cannot write {FilePath}: {e.Message}", "make /run writable: netdump stop finds there what to undo", e);
+        }
     }
 
     /// <summary>Forgets the state.</summary>

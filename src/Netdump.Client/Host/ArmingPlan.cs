@@ -76,6 +76,13 @@ public sealed record ArmingPlan
         return plan with { Consoles = PlanConsoles(host, netlink, configuration, devices, kernel, bootId, checks), Checks = checks };
     }
 
+    /// <summary>The netconsole targets that a configuration asks for, by name.</summary>
+    internal static IEnumerable<(string Name, ConsoleTarget Target)> ConsoleTargets(ClientConfiguration configuration)
+    {
+        if (configuration.NetLog is { } log) yield return (NetLogTarget, log);
+        if (configuration.SysLog is { } lines) yield return (SysLogTarget, lines);
+    }
+
     private static void CheckKexec(HostFiles host, bool replace, List<Check> checks)
     {
         var facts = new HostChecks(host);
@@ -154,9 +161,8 @@ public sealed record ArmingPlan
         HostFiles host, RouteNetlink netlink, ClientConfiguration configuration, DeviceTree devices, KernelIdentity kernel, string bootId, List<Check> checks)
     {
         var plans = new List<ConsolePlan>();
-        foreach ((string name, ConsoleTarget? target) in new[] { (NetLogTarget, configuration.NetLog), (SysLogTarget, configuration.SysLog) })
+        foreach ((string name, ConsoleTarget target) in ConsoleTargets(configuration))
         {
-            if (target is null) continue;
             try
             {
                 ServerPath path = ServerPath.Find(netlink, target.Server, configuration.Device);
@@ -173,9 +179,7 @@ public sealed record ArmingPlan
                 checks.Add(new(CheckLevel.Warn, "console", e.Fact, e.Advice, "console-off"));
             }
         }
-        int level = new Consoles(host).LogLevel;
-        if (plans.Count > 0 && level < 8)
-            checks.Add(new(CheckLevel.Warn, "loglevel", $"console_loglevel is {level}: messages of level {level} and above are not sent live", "dmesg -n 8", "console-off"));
+        if (plans.Count > 0 && new Consoles(host).LogLevel() is { } quiet) checks.Add(quiet);
         return plans;
     }
 

@@ -137,8 +137,8 @@ public sealed class NetConsoleTarget(HostFiles host, string name)
     {
         Errno.NoDevice => "there is no such network device",
         Errno.Busy => "the device is a port of a bond, bridge or team: netconsole needs the upper device",
-        89 => "the device has no address to send from", // EDESTADDRREQ
-        524 => "the device's driver refuses netconsole (veth and other virtual devices do)", // ENOTSUPP
+        Errno.AddressRequired => "the device has no address to send from",
+        Errno.NotSupported => "the device's driver refuses netconsole (veth and other virtual devices do)",
         Errno.Invalid => "it is enabled already, or release is set without extended",
         _ => null,
     };

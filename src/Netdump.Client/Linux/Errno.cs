@@ -8,9 +8,6 @@ public static class Errno
     /// <summary>EPERM: not allowed (lockdown, capability).</summary>
     public const int NotPermitted = 1;
 
-    /// <summary>ENOENT: no such file.</summary>
-    public const int NoEntry = 2;
-
     /// <summary>ESRCH: no such process.</summary>
     public const int NoProcess = 3;
 
@@ -23,17 +20,11 @@ public static class Errno
     /// <summary>ENOEXEC: not a kernel image or module of this kernel.</summary>
     public const int NotExecutable = 8;
 
-    /// <summary>ECHILD: no child process.</summary>
-    public const int NoChild = 10;
-
     /// <summary>EAGAIN: nothing there at the moment.</summary>
     public const int Again = 11;
 
     /// <summary>ENOMEM.</summary>
     public const int NoMemory = 12;
-
-    /// <summary>EACCES.</summary>
-    public const int AccessDenied = 13;
 
     /// <summary>EBUSY: somebody else does it or holds it.</summary>
     public const int Busy = 16;
@@ -56,6 +47,15 @@ public static class Errno
     /// <summary>ENOSYS: the kernel has no such call.</summary>
     public const int NotImplemented = 38;
 
+    /// <summary>ENODATA: a kernel image carries no signature.</summary>
+    public const int NoData = 61;
+
+    /// <summary>EBADMSG: a signature that is none.</summary>
+    public const int BadMessage = 74;
+
+    /// <summary>EDESTADDRREQ: a device has no address to send from.</summary>
+    public const int AddressRequired = 89;
+
     /// <summary>EADDRNOTAVAIL.</summary>
     public const int AddressNotAvailable = 99;
 
@@ -65,8 +65,14 @@ public static class Errno
     /// <summary>ETIMEDOUT.</summary>
     public const int TimedOut = 110;
 
+    /// <summary>ENOKEY: the kernel does not know the key of a signature.</summary>
+    public const int KeyUnknown = 126;
+
     /// <summary>EKEYREJECTED: the signature is of no key the kernel trusts.</summary>
     public const int KeyRejected = 129;
+
+    /// <summary>ENOTSUPP, which never leaves the kernel but here: a network driver refuses netconsole.</summary>
+    public const int NotSupported = 524;
 
     /// <summary>A short text for <paramref name="error"/> as strerror(3) gives it, without its number.</summary>
     public static string Text(int error) => Marshal.GetPInvokeErrorMessage(error);

@@ -72,22 +72,5 @@ public sealed class RootProgramTests : IDisposable
         Assert.Contains("about 79 MiB", new HostStatus(_host.Files, new ClientConfiguration()).Report().Checks[0].Fact);
     }
 
-    [Fact]
-    public void Stop_puts_back_what_start_found_and_touches_no_other_crash_kernel()
-    {
-        var said = new List<string>();
-        var arming = new Arming(_host.Files, TimeProvider.System, said.Add);
-        arming.Stop();
-        Assert.Equal(["not armed: nothing to stop"], said);
-        _host.Write("/proc/sys/kernel/random/boot_id", "b\n");
-        _host.Write("/proc/sys/kernel/panic_on_oops", "1\n");
-        new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, PanicOnOopsBefore = "0" }.Save(_host.Files);
-        arming.Stop();
-        Assert.Equal("0", _host.Files.Read("/proc/sys/kernel/panic_on_oops"));
-        Assert.Null(ArmedState.Read(_host.Files));
-        _host.Write("/sys/kernel/kexec_crash_loaded", "1\n");
-        Assert.Contains("not by netdump", Assert.Throws<ClientException>(arming.Stop).Message);
-    }
-
     public void Dispose() => _host.Dispose();
 }
