@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Netdump.Client.Configuration;
 using Netdump.Client.Send;
@@ -111,20 +110,7 @@ public static class SendCommand
         throw new ClientException($"{path} is cut short: it has {has} of {needs} bytes", "copy it again");
     }
 
-    private static SendTarget Resolve(Endpoint server)
-    {
-        try
-        {
-            var addresses = Dns.GetHostAddresses(server.Host);
-            if (addresses.Length > 0)
-                return new SendTarget(server.ToString(), new IPEndPoint(addresses[0], server.Port));
-            throw new ClientException($"{server.Host} has no address");
-        }
-        catch (SocketException e)
-        {
-            throw new ClientException($"unknown host {server.Host}", "check the name, or give an address", e);
-        }
-    }
+    private static SendTarget Resolve(Endpoint server) => new(server.ToString(), new IPEndPoint(server.Resolve()[0], server.Port));
 
     private static ClientException Explain(SendResult result, SendOptions options)
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Netdump.Client.Configuration;
 using Netdump.Client.Host;
+using Netdump.Client.Linux;
 
 namespace Netdump.Client.Commands;
 
@@ -67,7 +68,7 @@ internal static class StartCommand
         if (plan.Paths is [var first, ..])
         {
             Console.WriteLine($"{(dryRun ? "would be armed" : "armed")}: a crash of this host is dumped to {first.Server},");
-            Console.WriteLine($"there in /var/crash/{CaptureNetwork.Plain(first.Local.Address).Replace(':', '_')}-DATE-TIME/: log, vmcore");
+            Console.WriteLine($"there in /var/crash/{first.Local.Address.WithoutScope().ToString().Replace(':', '_')}-DATE-TIME/: log, vmcore");
         }
         else
         {

@@ -75,15 +75,16 @@ public sealed record ClientConfiguration
         if (path is null) return new ClientConfiguration();
         try
         {
-            return ConfigurationReader.Read(path, File.ReadAllText(file ?? host.Map(path)));
+            // The whole path is kept: status looks at it from another directory.
+            return ConfigurationReader.Read(path, File.ReadAllText(file ?? host.Map(path))) with { Source = Path.GetFullPath(path) };
         }
-        catch (FileNotFoundException e)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new ClientException($"{path} does not exist", inner: e);
+            throw new ClientException($"{path} does not exist", "give the name of a file", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ClientException($"cannot read {path}: {e.Message}", inner: e);
+            throw new ClientException($"cannot read {path}: {e.Message}", "run it as root, or give another file with --config", e);
         }
     }
 }

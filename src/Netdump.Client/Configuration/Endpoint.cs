@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 
 namespace Netdump.Client.Configuration;
 
@@ -29,6 +30,24 @@ public sealed record Endpoint(string Host, int Port)
     /// <summary>Reads a UDP port, 1 to 65535.</summary>
     public static bool TryPort(ReadOnlySpan<char> text, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= 65535;
+
+    /// <summary>Its numeric addresses, at least one; of a name's the IPv4 ones first, as netconsole and the original's servers speak it everywhere.</summary>
+    /// <exception cref="ClientException">The name is unknown, or has no address.</exception>
+    public IReadOnlyList<IPAddress> Resolve()
+    {
+        if (IPAddress.TryParse(Host, out IPAddress? literal)) return [literal];
+        SocketException? failure = null;
+        try
+        {
+            IPAddress[] found = [.. Dns.GetHostAddresses(Host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6)];
+            if (found.Length > 0) return found;
+        }
+        catch (SocketException e)
+        {
+            failure = e;
+        }
+        throw new ClientException($"server {Host} cannot be resolved", "correct the name, or write the numeric address", failure);
+    }
 
     /// <inheritdoc/>
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";

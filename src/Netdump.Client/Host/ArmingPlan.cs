@@ -1,4 +1,3 @@
-using System.Net;
 using Netdump.Client.Configuration;
 using Netdump.Client.Image;
 using Netdump.Client.Linux;
@@ -68,7 +67,7 @@ public sealed record ArmingPlan
             string image = KernelImage.Find(host, kernel.Release, configuration.Kernel);
             string commandLine = CaptureCommandLine.Make(host.Read("/proc/cmdline") ?? "", configuration.CaptureCpus, configuration.CaptureCommandLine);
             IReadOnlyList<ServerPath> paths = FindPaths(netlink, configuration, checks);
-            CaptureNetwork network = CaptureNetwork.Make(paths, devices, netlink.Links(), configuration.ServerMac);
+            CaptureNetwork network = CaptureNetwork.Make(paths, devices, netlink.Links());
             checks.AddRange(network.Checks);
             CaptureImage content = PlanImage(host, kernel, bootId, configuration, tree, devices, network);
             plan = plan with { CrashKernel = new CrashKernel(image, commandLine, content), Paths = paths };
@@ -105,10 +104,9 @@ public sealed record ArmingPlan
         {
             try
             {
-                ServerPath path = ServerPath.Find(netlink, server, configuration.Device);
+                ServerPath path = Find(netlink, server, configuration);
                 paths.Add(path);
-                string? mac = paths.Count == 1 && configuration.ServerMac is { } given ? given : path.FindNextHop(netlink, NeighbourLimit)?.ToString();
-                if (mac is null) throw Silent(path);
+                string mac = path.FindNextHop(netlink, NeighbourLimit) ?? throw Silent(path);
                 answering++;
                 checks.Add(new(CheckLevel.Ok, "path", $"{path}, next hop {mac}"));
             }
@@ -120,6 +118,10 @@ public sealed record ArmingPlan
         }
         return answering > 0 ? paths : throw first!;
     }
+
+    /// <summary>The way to a dump server. NETDUMPMACADDR belongs to the first one that is configured.</summary>
+    internal static ServerPath Find(RouteNetlink netlink, Endpoint server, ClientConfiguration configuration) =>
+        ServerPath.Find(netlink, server, configuration.Device, server == configuration.Servers[0] ? configuration.ServerMac : null);
 
     private static ClientException Silent(ServerPath path)
     {
@@ -165,13 +167,13 @@ public sealed record ArmingPlan
         {
             try
             {
-                ServerPath path = ServerPath.Find(netlink, target.Server, configuration.Device);
-                string? mac = target.Mac ?? path.FindNextHop(netlink, NeighbourLimit)?.ToString();
+                ServerPath path = ServerPath.Find(netlink, target.Server, configuration.Device, target.Mac);
+                string? mac = path.FindNextHop(netlink, NeighbourLimit);
                 if (mac is null)
                     checks.Add(new(CheckLevel.Warn, "console", $"{path.NextHop} does not answer, so console lines go to every station of the network (ff:ff:ff:ff:ff:ff)",
                         "restart when it answers, or set NETLOGMACADDR", "console-off"));
                 plans.Add(new ConsolePlan(name, new NetConsoleSettings(
-                    name == NetLogTarget, devices.UpperOf(path.Device.Name), Unscoped(path.Local.Address), Unscoped(path.Address), target.Server.Port,
+                    name == NetLogTarget, devices.UpperOf(path.Device.Name), path.Local.Address.WithoutScope(), path.Address.WithoutScope(), target.Server.Port,
                     mac ?? "ff:ff:ff:ff:ff:ff", [("machine", kernel.NodeName), ("boot", bootId)])));
             }
             catch (ClientException e) when (configuration.Servers.Count > 0)
@@ -182,6 +184,4 @@ public sealed record ArmingPlan
         if (plans.Count > 0 && new Consoles(host).LogLevel() is { } quiet) checks.Add(quiet);
         return plans;
     }
-
-    private static IPAddress Unscoped(IPAddress address) => new(address.GetAddressBytes());
 }

@@ -12,9 +12,8 @@ public sealed record CaptureNetwork(
     /// <param name="paths">Ways to the servers, in the order to try.</param>
     /// <param name="tree">The host's devices.</param>
     /// <param name="links">The host's interfaces.</param>
-    /// <param name="fixedMac">NETDUMPMACADDR: hardware address of the first server's next hop; null: it is asked for.</param>
     /// <exception cref="ClientException">An interface cannot be set up in the capture kernel.</exception>
-    public static CaptureNetwork Make(IReadOnlyList<ServerPath> paths, DeviceTree tree, IReadOnlyList<Link> links, string? fixedMac)
+    public static CaptureNetwork Make(IReadOnlyList<ServerPath> paths, DeviceTree tree, IReadOnlyList<Link> links)
     {
         var servers = new List<CaptureServer>();
         var interfaces = new List<CaptureInterface>();
@@ -39,16 +38,15 @@ public sealed record CaptureNetwork(
                 devices.Add(device);
                 interfaces.Add(new CaptureInterface { Name = physical.Name, Mac = mac.ToString(), BusPath = device.BusPath, Mtu = path.Device.Mtu == 1500 ? 0 : path.Device.Mtu });
             }
-            interfaces[index] = WithPath(interfaces[index], path, servers.Count == 0 ? fixedMac : null);
+            interfaces[index] = WithPath(interfaces[index], path);
             servers.Add(new CaptureServer(Plain(path.Address), path.Server.Port, path.Server.Host, index));
         }
         return new CaptureNetwork(servers, interfaces, devices, checks);
     }
 
-    /// <summary>Text of an address without the zone, which names an interface of the running system.</summary>
-    public static string Plain(IPAddress address) => new IPAddress(address.GetAddressBytes()).ToString();
+    private static string Plain(IPAddress address) => address.WithoutScope().ToString();
 
-    private static CaptureInterface WithPath(CaptureInterface to, ServerPath path, string? fixedMac)
+    private static CaptureInterface WithPath(CaptureInterface to, ServerPath path)
     {
         var own = new CaptureAddress(Plain(path.Local.Address), path.Local.PrefixLength);
         var routes = new List<CaptureRoute>();
@@ -61,7 +59,7 @@ public sealed record CaptureNetwork(
         {
             Addresses = [.. to.Addresses.Append(own).Distinct()],
             Routes = [.. to.Routes.Concat(routes).Distinct()],
-            Neighbours = fixedMac is null ? to.Neighbours : [.. to.Neighbours, new CaptureNeighbour(hop, fixedMac)],
+            Neighbours = path.FixedMac is { } mac ? [.. to.Neighbours, new CaptureNeighbour(hop, mac)] : to.Neighbours,
         };
     }
 

@@ -67,7 +67,7 @@ public sealed class HostStatus(HostFiles host, ClientConfiguration configuration
     {
         try
         {
-            ServerPath path = ServerPath.Find(netlink, server, configuration.Device);
+            ServerPath path = ArmingPlan.Find(netlink, server, configuration);
             if (path.FindNextHop(netlink, NeighbourLimit) is { } mac) return new(CheckLevel.Ok, "path", $"{path}, next hop {mac}");
             // An armed host stays armed while its server is away.
             return new(CheckLevel.Warn, "path", $"{path}: {path.NextHop} does not answer", "start the server, or bring the network up", "no-nic");

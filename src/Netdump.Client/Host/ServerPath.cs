@@ -11,7 +11,8 @@ namespace Netdump.Client.Host;
 /// <param name="Route">The kernel's answer.</param>
 /// <param name="Device">Interface the route takes.</param>
 /// <param name="Local">Source address and the network it lies in.</param>
-public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route, Link Device, InterfaceAddress Local)
+/// <param name="FixedMac">The next hop's hardware address as configured; null: it is asked for.</param>
+public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route, Link Device, InterfaceAddress Local, string? FixedMac)
 {
     /// <summary>The address that is resolved to a hardware address: the router's, or the server's own.</summary>
     public IPAddress NextHop => Route.Gateway ?? Address;
@@ -27,8 +28,9 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
     /// <param name="netlink">The kernel's routing tables.</param>
     /// <param name="server">Name or address.</param>
     /// <param name="device">Only by this interface (DEV), or null.</param>
+    /// <param name="fixedMac">The next hop's hardware address as configured, or null.</param>
     /// <exception cref="ClientException">The name is unknown, there is no route, or the server is this host.</exception>
-    public static ServerPath Find(RouteNetlink netlink, Endpoint server, string? device)
+    public static ServerPath Find(RouteNetlink netlink, Endpoint server, string? device, string? fixedMac)
     {
         int index = 0;
         if (device is not null)
@@ -37,7 +39,7 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
                 ?? throw new ClientException($"DEV={device}: there is no such interface", "leave DEV empty to take the one the route uses");
         }
         ClientException? failure = null;
-        foreach (IPAddress address in Resolve(server))
+        foreach (IPAddress address in server.Resolve())
         {
             try
             {
@@ -45,26 +47,27 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
                 if (route.Type == Route.Local) throw new ClientException($"server {server.Host} is this host itself", "a crashed host cannot receive: name another one");
                 Link link = netlink.Link(route.Index) ?? throw new ClientException($"no route to server {server.Host} ({address})");
                 IPAddress source = route.Source ?? throw new ClientException($"{link.Name} has no address to send to {server.Host} from");
-                InterfaceAddress[] own = [.. netlink.Addresses().Where(a => SameAddress(a.Address, source))];
+                InterfaceAddress[] own = [.. netlink.Addresses().Where(a => a.Address.WithoutScope().Equals(source.WithoutScope()))];
                 InterfaceAddress local = own.FirstOrDefault(a => a.Index == link.Index)
                     // The address of another interface (a loopback one, say): in the capture kernel it moves to the one that sends.
                     ?? new InterfaceAddress(link.Index, source, source.AddressFamily == AddressFamily.InterNetwork ? 32 : 128, 0, 0);
-                return new ServerPath(server, address, route, link, local);
+                return new ServerPath(server, address, route, link, local, fixedMac);
             }
             catch (LinuxException e)
             {
                 failure ??= new ClientException($"no route to server {server.Host} ({address})", "bring the network up, or correct NETDUMPADDR", e);
             }
         }
-        throw failure ?? new ClientException($"server {server.Host} has no address");
+        throw failure!; // there is at least one address
     }
 
-    /// <summary>The hardware address of the next hop; asks for it with a datagram when the kernel does not know it. Null when nobody answers.</summary>
+    /// <summary>The hardware address of the next hop: the configured one, else the kernel's, else asked for with a datagram. Null when nobody answers.</summary>
     /// <param name="netlink">The kernel's neighbour tables.</param>
     /// <param name="limit">How long to wait for an answer.</param>
-    public MacAddress? FindNextHop(RouteNetlink netlink, TimeSpan limit)
+    public string? FindNextHop(RouteNetlink netlink, TimeSpan limit)
     {
-        if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } known) return known.Mac;
+        if (FixedMac is not null) return FixedMac;
+        if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } known) return known.Mac.ToString();
         using var socket = new Socket(NextHop.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         long start = TimeProvider.System.GetTimestamp();
         const int DiscardPort = 9; // RFC 863: nobody has to answer, the question of the link below is what matters
@@ -81,26 +84,10 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
             for (int i = 0; i < 10; i++)
             {
                 socket.Poll(50_000, SelectMode.SelectError);
-                if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } found) return found.Mac;
+                if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } found) return found.Mac.ToString();
             }
         }
         while (TimeProvider.System.GetElapsedTime(start) < limit);
         return null;
-    }
-
-    private static bool SameAddress(IPAddress a, IPAddress b) => a.GetAddressBytes().AsSpan().SequenceEqual(b.GetAddressBytes());
-
-    private static IPAddress[] Resolve(Endpoint server)
-    {
-        if (IPAddress.TryParse(server.Host, out IPAddress? literal)) return [literal];
-        try
-        {
-            // IPv4 first: netconsole and the original's servers speak it everywhere.
-            return [.. Dns.GetHostAddresses(server.Host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6)];
-        }
-        catch (SocketException e)
-        {
-            throw new ClientException($"server {server.Host} cannot be resolved", "correct NETDUMPADDR, or write the numeric address", e);
-        }
     }
 }

@@ -13,7 +13,7 @@ public static class CaptureCommandLine
 
     private static readonly HashSet<string> Dropped =
     [
-        "crashkernel", "netconsole", "quiet", "hugepages", "hugepagesz", "default_hugepagesz", "BOOT_IMAGE",
+        "crashkernel", "netconsole", "netconsole.netconsole", "quiet", "hugepages", "hugepagesz", "default_hugepagesz", "BOOT_IMAGE",
         // what a capture kernel gets anew, by us or by kexec
         "nr_cpus", "maxcpus", "irqpoll", "reset_devices", "panic", "oops", "elfcorehdr", "initrd", "init", "rdinit",
         // would wait, or fill the little memory there is
@@ -37,7 +37,7 @@ public static class CaptureCommandLine
         words.AddRange(Split(append));
         string line = string.Join(' ', words);
         if (Encoding.UTF8.GetByteCount(line) > MaxLength)
-            throw new ClientException($"the capture kernel's command line has {line.Length} characters, {MaxLength} fit", "shorten CAPTURE_CMDLINE or the running command line");
+            throw new ClientException($"the capture kernel's command line has {Encoding.UTF8.GetByteCount(line)} bytes, {MaxLength} fit", "shorten CAPTURE_CMDLINE or the running command line");
         return line;
     }
 

@@ -106,6 +106,8 @@ public sealed class ConfigurationReaderTests
         host.Write("/etc/netdump.conf", "DEV=a\n");
         Assert.Equal("a", ClientConfiguration.Load(host.Files, null).Device);
         Assert.Equal("d", ClientConfiguration.Load(host.Files, host.Write("/srv/own.conf", "DEV=d\n")).Device);
+        string relative = Path.GetRelativePath(Environment.CurrentDirectory, host.Root + "/srv/own.conf");
+        Assert.Equal(host.Root + "/srv/own.conf", ClientConfiguration.Load(host.Files, relative).Source);
         Assert.Contains("/srv/absent does not exist", Assert.Throws<ClientException>(() => ClientConfiguration.Load(host.Files, "/srv/absent")).Message);
     }
 

@@ -48,7 +48,7 @@ public sealed class RouteNetlinkTests
         Assert.Equal((east.Index, IPAddress.Parse("10.77.0.1"), IPAddress.Parse("10.77.0.2")), (route.Index, route.Gateway, route.Source));
         Route direct = netlink.Lookup(IPAddress.Parse("10.77.0.9"));
         Assert.Null(direct.Gateway);
-        Assert.Equal(IPAddress.Parse("10.77.0.9"), direct.NextHop);
+        Assert.Equal(IPAddress.Parse("10.77.0.9"), direct.Destination);
         Assert.Equal(IPAddress.Parse("fd77::1"), netlink.Lookup(IPAddress.Parse("2001:db8::1")).Gateway);
         Assert.Contains(netlink.Routes(), r => r is { PrefixLength: 0, Table: Route.MainTable } && r.Index == east.Index);
 

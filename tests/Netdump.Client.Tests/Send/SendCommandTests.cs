@@ -43,7 +43,7 @@ public class SendCommandTests
             Expect("no answer from 127.0.0.1:" + port + " within 1 s", dump.Path, "127.0.0.1:" + port, "--timeout", "1");
             Expect("is cut short: it has " + (dump.Bytes.Length - 5000), cut, "127.0.0.1");
             Expect("kdump-compressed", kdump, "127.0.0.1");
-            Expect("unknown host no-such-host.invalid", dump.Path, "no-such-host.invalid");
+            Expect("server no-such-host.invalid cannot be resolved", dump.Path, "no-such-host.invalid");
             Expect("Could not find file", dump.Path + ".none", "127.0.0.1");
             gone.Dispose();
             Expect("nothing listens at 127.0.0.1:" + port, dump.Path, "127.0.0.1:" + port, "--timeout", "1");

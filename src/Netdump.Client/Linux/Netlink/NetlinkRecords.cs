@@ -30,21 +30,9 @@ public sealed record InterfaceAddress(int Index, IPAddress Address, int PrefixLe
 {
     private const uint TentativeFlag = 0x40; // IFA_F_TENTATIVE
     private const uint FailedFlag = 0x08; // IFA_F_DADFAILED
-    private const uint DeprecatedFlag = 0x20; // IFA_F_DEPRECATED
-    private const uint PermanentFlag = 0x80; // IFA_F_PERMANENT
-    private const uint SecondaryFlag = 0x01; // IFA_F_SECONDARY; IFA_F_TEMPORARY of IPv6
 
     /// <summary>False while duplicate address detection runs or when it failed.</summary>
     public bool IsUsable => (Flags & (TentativeFlag | FailedFlag)) == 0;
-
-    /// <summary>True for an address the host should not use for new sessions.</summary>
-    public bool IsDeprecated => (Flags & DeprecatedFlag) != 0;
-
-    /// <summary>True for an address without a life time; false for a lease.</summary>
-    public bool IsPermanent => (Flags & PermanentFlag) != 0;
-
-    /// <summary>IPv4: a further address of the same network; IPv6: a temporary privacy address.</summary>
-    public bool IsSecondary => (Flags & SecondaryFlag) != 0;
 }
 
 /// <summary>A route, of a table or as the answer to a lookup.</summary>
@@ -68,9 +56,6 @@ public sealed record Route(
 
     /// <summary>RTN_LOCAL: the destination is this host itself.</summary>
     public const byte Local = 2;
-
-    /// <summary>The address that has to be resolved to send there: the gateway, else the destination itself.</summary>
-    public IPAddress NextHop => Gateway ?? Destination;
 }
 
 /// <summary>A neighbour: which hardware address an IP address on the link has.</summary>

@@ -62,8 +62,8 @@ public sealed class RouteNetlink : IDisposable
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public Neighbour? Neighbour(int index, IPAddress address)
     {
-        byte[] wanted = address.GetAddressBytes(); // compared without the scope, which a link-local address may or may not carry
-        return Neighbours().FirstOrDefault(n => n.Index == index && n.Address.GetAddressBytes().AsSpan().SequenceEqual(wanted));
+        IPAddress wanted = address.WithoutScope(); // which a link-local address may or may not carry
+        return Neighbours().FirstOrDefault(n => n.Index == index && n.Address.WithoutScope().Equals(wanted));
     }
 
     /// <summary>Switches an interface on and sets its MTU unless <paramref name="mtu"/> is 0.</summary>
