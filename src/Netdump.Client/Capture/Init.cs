@@ -7,14 +7,13 @@ namespace Netdump.Client.Capture;
 
 /// <summary>
 /// pid 1 of the capture kernel. It only supervises, by the decisions of <see cref="Supervisor"/>: a pid 1 that dies is a host
-/// that does not come back, so it allocates little, catches everything and leaves the work to a child.
+/// that does not come back, so it allocates little, catches everything and leaves the work to a child. Whatever happens, it restarts the machine.
 /// </summary>
 public static class Init
 {
     /// <summary>The hidden command by which pid 1 starts the child: <c>capture-child DESCRIPTOR NUMBER</c>.</summary>
     public const string ChildCommand = "capture-child";
 
-    private const string Shell = "/bin/sh";
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(250); // children that ended are reaped as often
 
     /// <summary>True for the first process of a capture image.</summary>
@@ -23,27 +22,26 @@ public static class Init
     /// <summary>Supervises until the machine restarts. Never returns.</summary>
     public static int Run()
     {
-        IReadOnlyList<string> failures = InitFiles.Mount();
-        CaptureConsole console = CaptureConsole.Open();
-        FinalAction final = FinalAction.Reboot;
-        Watchdog? watchdog = null;
+        CaptureConsole? console = null;
         try
         {
+            IReadOnlyList<string> failures = InitFiles.Mount();
+            console = CaptureConsole.Open();
             Try(console, InitFiles.LiftLogLimit);
             console.Reached("the capture kernel runs netdump");
             foreach (string failure in failures) console.Say(failure);
             Try(console, () => Processes.SetOutOfMemoryScore(-1000));
             CaptureManifest? manifest = ReadManifest(console);
-            final = manifest?.FinalAction ?? FinalAction.Reboot;
-            watchdog = manifest?.Watchdog == true ? new Watchdog() : null;
+            Watchdog? watchdog = manifest?.Watchdog == true ? new Watchdog() : null;
             TimeSpan giveUp = TimeSpan.FromSeconds(Math.Max(1, manifest?.GiveUpSeconds ?? 300));
-            Supervise(new Supervisor(giveUp, watchdog is not null, Uptime.Now), watchdog, console);
+            Try(console, () => Supervise(new Supervisor(giveUp, watchdog is not null, Uptime.Now), watchdog, console));
+            End(manifest?.FinalAction ?? FinalAction.Reboot, watchdog, console);
         }
         catch (Exception failure)
         {
-            console.Say($"pid 1 failed: {failure.Message}");
+            Tell(console, failure);
         }
-        End(final, watchdog, console);
+        Restart(console);
         return 0;
     }
 
@@ -135,14 +133,18 @@ public static class Init
 
     private static void End(FinalAction final, Watchdog? watchdog, CaptureConsole console)
     {
-        if (final == FinalAction.Shell && File.Exists(Shell)) RunShell(watchdog, console);
+        if (final == FinalAction.Shell && File.Exists(StaticShell.Name)) Try(console, () => RunShell(watchdog, console));
         console.Reached(final == FinalAction.Halt ? "halting" : "restarting");
-        Try(console, Power.Sync);
-        if (final == FinalAction.Halt) Try(console, () => Power.Request(PowerAction.Halt));
+        Power.Sync();
+        if (final == FinalAction.Halt) Power.Request(PowerAction.Halt);
+    }
+
+    /// <summary>Never returns. From here on the watchdog is not fed: where the kernel cannot restart the machine, it will.</summary>
+    private static void Restart(CaptureConsole? console)
+    {
         while (true)
         {
-            // From here on the watchdog is not fed: where the kernel cannot restart the machine, it will.
-            Try(console, () => Power.Request(PowerAction.Restart));
+            Try(console, static () => Power.Request(PowerAction.Restart));
             Try(console, Power.RestartBySysRq);
             Descriptors.Pause(TimeSpan.FromSeconds(10));
         }
@@ -150,23 +152,20 @@ public static class Init
 
     private static void RunShell(Watchdog? watchdog, CaptureConsole console)
     {
-        Try(console, () =>
+        console.Say($"{StaticShell.Name} on the console; the machine restarts when it ends");
+        int shell = Processes.Start(StaticShell.Name, "sh");
+        while (true)
         {
-            console.Say($"{Shell} on the console; the machine restarts when it ends");
-            int shell = Processes.Start(Shell, "sh");
-            while (true)
+            while (Processes.TryReap(out ProcessEnd end))
             {
-                while (Processes.TryReap(out ProcessEnd end))
-                {
-                    if (end.ProcessId == shell) return;
-                }
-                Feed(watchdog, console);
-                Descriptors.Pause(Supervisor.FeedInterval);
+                if (end.ProcessId == shell) return;
             }
-        });
+            Feed(watchdog, console);
+            Descriptors.Pause(Supervisor.FeedInterval);
+        }
     }
 
-    private static void Try(CaptureConsole console, Action action)
+    private static void Try(CaptureConsole? console, Action action)
     {
         try
         {
@@ -174,7 +173,19 @@ public static class Init
         }
         catch (Exception failure)
         {
-            console.Say(failure.Message);
+            Tell(console, failure);
+        }
+    }
+
+    private static void Tell(CaptureConsole? console, Exception failure)
+    {
+        try
+        {
+            console?.Say(failure is IOException ? failure.Message : $"pid 1: {failure.GetType().Name}: {failure.Message}");
+        }
+        catch (Exception)
+        {
+            // Not even memory for a line: the restart must come all the same.
         }
     }
 }

@@ -5,13 +5,15 @@ namespace Netdump.Client.Capture;
 /// <summary>
 /// Follows the sender: tells pid 1 what moved and the console how it goes, and lets a rehearsed failure happen.
 /// </summary>
-internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Rehearsal rehearsal, int start, TimeSpan lineInterval)
+internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Rehearsal rehearsal, int start)
 {
     /// <summary>How often the sender reports: as exact as the times of the first and last page are told.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
+
     private readonly Movement _movement = new();
-    private readonly ProgressLines _lines = new(lineInterval);
+    private TimeSpan _nextLine;
     private ulong _moved;
     private bool _firstPage;
     private bool _lastPage;
@@ -33,6 +35,7 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
                 console.Say($"dumping to {progress.Target.Name} ({progress.Target.Address})");
                 break;
             case SendStage.Connected:
+                _nextLine = Uptime.Now + LineInterval;
                 console.Reached($"{progress.Target.Name} answers{(progress.IsOurs ? "" : ", a server of the original protocol")}");
                 break;
             case SendStage.LogSent:
@@ -41,12 +44,15 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
             case SendStage.GivenUp:
                 console.Say($"{progress.Target.Name}: {Reason(progress.Outcome)}");
                 break;
+            case SendStage.Sending when Uptime.Now >= _nextLine:
+                _nextLine = Uptime.Now + LineInterval;
+                console.Show(ProgressText.Of(progress));
+                break;
             default:
                 break;
         }
         Milestones(progress);
         Moved(_movement.Advance(progress.BytesSent));
-        if (progress.Stage == SendStage.Sending && _lines.Update(progress.BytesSent, progress.BytesTotal, Uptime.Now) is { } line) console.Show(line);
     }
 
     private void Milestones(in SendProgress progress)

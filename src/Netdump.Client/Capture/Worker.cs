@@ -46,7 +46,7 @@ public sealed class Worker
             Rehearsal rehearsal = Rehearsal.Parse(File.ReadAllText("/proc/cmdline"), out string? complaint);
             if (complaint is not null) console.Say(complaint);
             MovementWriter movement = new(new SafeFileHandle(descriptor, ownsHandle: true));
-            SendWatch watch = new(console, movement, rehearsal, start, TimeSpan.FromSeconds(Math.Max(1, manifest.ProgressSeconds)));
+            SendWatch watch = new(console, movement, rehearsal, start);
             return new Worker(console, manifest, watch).Work();
         }
         catch (JsonException failure)
@@ -73,6 +73,7 @@ public sealed class Worker
         }
         using DumpSource dump = DumpSource.Open(Vmcore, mapped: true);
         _console.Reached($"{Vmcore} open, {dump.RamPages} pages of {dump.PageSize} bytes");
+        if (dump.LogTrouble is { } trouble) _console.Say($"the dead kernel's log cannot be sent: {trouble}");
         if (_manifest.Digest)
             _console.Say($"{Vmcore} is {dump.File.Bytes.Length} bytes, xxh128 {VmcoreDigest.Compute(dump.File.Bytes, mapped: true, _watch.Moved)}");
         return Send(dump) ? CaptureExit.Done : CaptureExit.Failed;

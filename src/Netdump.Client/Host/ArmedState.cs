@@ -34,7 +34,7 @@ public sealed record ArmedState
     public string? PanicOnOopsBefore { get; init; }
 
     /// <summary>netconsole targets that were made.</summary>
-    public IReadOnlyList<string> ConsoleTargets { get; init; } = [];
+    public required IReadOnlyList<string> ConsoleTargets { get; init; }
 
     /// <summary>Configuration file that was used, and when it was last written.</summary>
     public string? Configuration { get; init; }
@@ -79,6 +79,6 @@ public sealed record ArmedState
 }
 
 /// <summary>Reflection-free serializer of <see cref="ArmedState"/>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(ArmedState))]
 internal sealed partial class StateJson : JsonSerializerContext;

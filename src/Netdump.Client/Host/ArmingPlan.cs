@@ -156,7 +156,8 @@ public sealed record ArmingPlan
             Watchdog = watchdogInUse,
             Digest = configuration.CaptureDigest,
         };
-        return new CaptureImage("/proc/self/exe", ProgramFiles.OfSelf(), drivers, manifest);
+        ImageFile? shell = configuration.FinalAction == FinalAction.Shell ? StaticShell.Find(host) : null;
+        return new CaptureImage("/proc/self/exe", ProgramFiles.OfSelf(), drivers, shell, manifest);
     }
 
     private static List<ConsolePlan> PlanConsoles(

@@ -36,7 +36,16 @@ public sealed record CaptureNetwork(
                 PhysicalInterface device = tree.Read(physical.Name);
                 MacAddress mac = physical.PermanentMac ?? physical.Mac ?? throw new ClientException($"{physical.Name} has no Ethernet hardware address", "set DEV to an Ethernet interface");
                 devices.Add(device);
-                interfaces.Add(new CaptureInterface { Name = physical.Name, Mac = mac.ToString(), BusPath = device.BusPath, Mtu = path.Device.Mtu == 1500 ? 0 : path.Device.Mtu });
+                interfaces.Add(new CaptureInterface
+                {
+                    Name = physical.Name,
+                    Mac = mac.ToString(),
+                    BusPath = device.BusPath,
+                    Mtu = path.Device.Mtu == 1500 ? 0 : path.Device.Mtu,
+                    Addresses = [],
+                    Routes = [],
+                    Neighbours = [],
+                });
             }
             interfaces[index] = WithPath(interfaces[index], path);
             servers.Add(new CaptureServer(Plain(path.Address), path.Server.Port, path.Server.Host, index));

@@ -6,8 +6,9 @@ namespace Netdump.Client.Image;
 /// <param name="Program">Path of our own program on the host.</param>
 /// <param name="Libraries">Shared libraries of the program.</param>
 /// <param name="Drivers">Modules and firmware.</param>
+/// <param name="Shell">The shell of <see cref="FinalAction.Shell"/>; null: none.</param>
 /// <param name="Manifest">What the capture kernel has to do.</param>
-public sealed record CaptureImage(string Program, ProgramFiles Libraries, DriverSet Drivers, CaptureManifest Manifest)
+public sealed record CaptureImage(string Program, ProgramFiles Libraries, DriverSet Drivers, ImageFile? Shell, CaptureManifest Manifest)
 {
     private static readonly string[] Directories = ["/proc", "/sys", "/dev", "/run", "/tmp", "/etc"];
 
@@ -27,6 +28,11 @@ public sealed record CaptureImage(string Program, ProgramFiles Libraries, Driver
         foreach (ImageFile library in Libraries.Files) archive.AddFile(library.Path, File.ReadAllBytes(library.Source), executable: true);
         foreach ((string path, string target) in Libraries.Links)
             if (!archive.Contains(path)) archive.AddLink(path, target);
+        if (Shell is not null)
+        {
+            archive.AddFile(Shell.Path, File.ReadAllBytes(Shell.Source), executable: true);
+            archive.AddLink(StaticShell.Name, Shell.Path);
+        }
         foreach (ModuleFile module in Drivers.Modules) archive.AddFile(DriverSet.PathOf(Manifest.KernelRelease, module), Drivers.Bytes(module));
         foreach (ImageFile firmware in Drivers.Firmware) archive.AddFile(firmware.Path, PackedFile.Read(firmware.Source));
         archive.AddFile(CaptureManifest.ImagePath, Manifest.ToJson());

@@ -12,7 +12,7 @@ public enum FinalAction
     /// <summary>Stop the machine, power stays on.</summary>
     Halt,
 
-    /// <summary>A shell on the console when the image has one (<c>/bin/sh</c>), else as <see cref="Reboot"/>.</summary>
+    /// <summary>A shell on the console; the machine restarts when it ends.</summary>
     Shell,
 }
 
@@ -56,16 +56,16 @@ public sealed record CaptureInterface
     public required string BusPath { get; init; }
 
     /// <summary>Bytes of payload of a frame; 0: leave the driver's default.</summary>
-    public int Mtu { get; init; }
+    public required int Mtu { get; init; }
 
     /// <summary>Addresses to set.</summary>
-    public IReadOnlyList<CaptureAddress> Addresses { get; init; } = [];
+    public required IReadOnlyList<CaptureAddress> Addresses { get; init; }
 
     /// <summary>Routes to set, in this order: those on the link come before those that need them.</summary>
-    public IReadOnlyList<CaptureRoute> Routes { get; init; } = [];
+    public required IReadOnlyList<CaptureRoute> Routes { get; init; }
 
     /// <summary>Neighbour entries to set.</summary>
-    public IReadOnlyList<CaptureNeighbour> Neighbours { get; init; } = [];
+    public required IReadOnlyList<CaptureNeighbour> Neighbours { get; init; }
 }
 
 /// <summary>A kernel module in the image.</summary>
@@ -80,15 +80,13 @@ public sealed record CaptureModule(string Name, string Path, string Options);
 public sealed record PhyBinding(string Device, string Driver);
 
 /// <summary>
-/// Everything that <c>netdump start</c> learned and the capture kernel needs: <c>/etc/netdump-capture.json</c> of the capture image.
+/// Everything that <c>netdump start</c> learned and the capture kernel needs: <c>/etc/netdump-capture.json</c> of the capture image. Nothing in it
+/// has a default: start writes all of it, and what lacks a part is no manifest.
 /// </summary>
 public sealed record CaptureManifest
 {
     /// <summary>Path of the manifest in the capture image; its presence makes a pid 1 the capture supervisor.</summary>
     public const string ImagePath = "/etc/netdump-capture.json";
-
-    /// <summary>The image's way to say which layout this is.</summary>
-    public int Version { get; init; } = 1;
 
     /// <summary>Host name of the dead host.</summary>
     public required string HostName { get; init; }
@@ -106,28 +104,25 @@ public sealed record CaptureManifest
     public required IReadOnlyList<CaptureInterface> Interfaces { get; init; }
 
     /// <summary>Modules in the order to load: dependencies come first. A module that fails is reported and skipped.</summary>
-    public IReadOnlyList<CaptureModule> Modules { get; init; } = [];
+    public required IReadOnlyList<CaptureModule> Modules { get; init; }
 
     /// <summary>PHY drivers that were bound on the host.</summary>
-    public IReadOnlyList<PhyBinding> PhyBindings { get; init; } = [];
+    public required IReadOnlyList<PhyBinding> PhyBindings { get; init; }
 
     /// <summary>UDP port to send from; 6666 as the original's LOCALPORT.</summary>
-    public int LocalPort { get; init; } = 6666;
+    public required int LocalPort { get; init; }
 
     /// <summary>pid 1 gives up after so many seconds without progress.</summary>
-    public int GiveUpSeconds { get; init; } = 300;
+    public required int GiveUpSeconds { get; init; }
 
     /// <summary>What to do in the end.</summary>
-    public FinalAction FinalAction { get; init; } = FinalAction.Reboot;
+    public required FinalAction FinalAction { get; init; }
 
     /// <summary>The host used /dev/watchdog: open it and feed it.</summary>
-    public bool Watchdog { get; init; }
+    public required bool Watchdog { get; init; }
 
     /// <summary>Print size and xxh128 of /proc/vmcore on the console before the dump.</summary>
-    public bool Digest { get; init; }
-
-    /// <summary>Seconds between two lines of progress on the console.</summary>
-    public int ProgressSeconds { get; init; } = 5;
+    public required bool Digest { get; init; }
 
     /// <summary>The manifest as UTF-8 JSON.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, CaptureManifestJson.Default.CaptureManifest);
@@ -139,6 +134,7 @@ public sealed record CaptureManifest
 }
 
 /// <summary>Reflection-free serializer of <see cref="CaptureManifest"/>, for NativeAOT.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(CaptureManifest))]
 internal sealed partial class CaptureManifestJson : JsonSerializerContext;

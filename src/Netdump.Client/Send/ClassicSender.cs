@@ -9,10 +9,7 @@ namespace Netdump.Client.Send;
 /// <param name="progress">Is told what happens, on the calling thread; null for nobody.</param>
 public sealed class ClassicSender(DumpSource source, SendOptions options, Action<SendProgress>? progress = null)
 {
-    /// <summary>
-    /// Tries the servers in order, and all of them again as often as the options say, with growing pauses. Returns when one took the dump to
-    /// its end, when all failed, or when cancelled.
-    /// </summary>
+    /// <summary>Tries the servers in order, each once. Returns when one took the dump to its end, when all failed, or when cancelled.</summary>
     /// <param name="servers">At least one.</param>
     /// <param name="cancellation">Ends it within a fifth of a second.</param>
     /// <exception cref="ClientException">The dump has no memory, or the port to send from is in use or not allowed.</exception>
@@ -22,22 +19,14 @@ public sealed class ClassicSender(DumpSource source, SendOptions options, Action
         var memory = new ClassicMemoryMap(source.Pages.Select(r => (r.First, r.End)));
         if (memory.RamPages == 0)
             throw new ClientException($"{source.File.Bytes.Path} describes no memory: there is nothing to send");
-        var pause = options.FirstPause;
-        for (var round = 1; ; round++)
+        SendResult? last = null;
+        foreach (var server in servers)
         {
-            SendResult? last = null;
-            foreach (var server in servers)
-            {
-                last = Try(server, memory, cancellation);
-                if (last.IsDone || last.Outcome == SendOutcome.Cancelled)
-                    return last;
-            }
-            if (round >= options.Rounds)
-                return last!;
-            if (cancellation.WaitHandle.WaitOne(pause))
-                return last! with { Outcome = SendOutcome.Cancelled };
-            pause = pause * 2 < options.LongestPause ? pause * 2 : options.LongestPause;
+            last = Try(server, memory, cancellation);
+            if (last.IsDone || last.Outcome == SendOutcome.Cancelled)
+                break;
         }
+        return last!;
     }
 
     private SendResult Try(SendTarget server, ClassicMemoryMap memory, CancellationToken cancellation)

@@ -8,7 +8,6 @@ namespace Netdump.Client.Send;
 internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
 {
     private const int BarWidth = 24;
-    private const double MegaByte = 1e6;
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
     private readonly ArrayBufferWriter<byte> _json = new();
     private TimeSpan _sinceLine = LineInterval;
@@ -26,7 +25,7 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
         switch (progress.Stage)
         {
             case SendStage.Connecting:
-                Line($"sending {progress.BytesTotal / MegaByte:0} MB to {progress.Target.Name}");
+                Line($"sending {progress.BytesTotal / ProgressText.MegaByte:0} MB to {progress.Target.Name}");
                 break;
             case SendStage.Connected:
                 Line($"{progress.Target.Name} answered{(progress.IsOurs ? "" : ": an original netdump server")}");
@@ -39,7 +38,7 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
                 if (_sinceLine < LineInterval)
                     break;
                 _sinceLine = TimeSpan.Zero;
-                Line(Figures(progress));
+                Line(ProgressText.Of(progress));
                 break;
             case SendStage.GivenUp:
                 Line($"{progress.Target.Name} is given up");
@@ -108,26 +107,10 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
         _ => "cancelled",
     };
 
-    private static string Figures(SendProgress progress)
-    {
-        var percent = progress.PagesTotal == 0 ? 0 : 100.0 * progress.PagesSent / progress.PagesTotal;
-        var size = $"{percent,3:0} % of {progress.BytesTotal / MegaByte:0} MB";
-        if (progress.PagesSent == progress.PagesTotal)
-            return $"{size}, the server completes it";
-        return progress.TimeLeft is { } left ? $"{size}, {progress.BytesPerSecond / MegaByte:0} MB/s, {Duration(left)} left" : size;
-    }
-
-    private static string Duration(TimeSpan time) => time.TotalSeconds switch
-    {
-        < 90 => $"{time.TotalSeconds:0} s",
-        < 5400 => $"{time.TotalMinutes:0} min",
-        _ => $"{time.TotalHours:0.0} h",
-    };
-
     private void Bar(SendProgress progress)
     {
         var filled = progress.PagesTotal == 0 ? 0 : (int)(progress.PagesSent * BarWidth / progress.PagesTotal);
-        var text = $"[{new string('#', filled)}{new string('.', BarWidth - filled)}] {Figures(progress)}";
+        var text = $"[{new string('#', filled)}{new string('.', BarWidth - filled)}] {ProgressText.Of(progress)}";
         output.Write($"\r{text.PadRight(_barLength)}");
         output.Flush();
         _barLength = text.Length;

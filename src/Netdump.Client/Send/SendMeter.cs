@@ -7,6 +7,7 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
 {
     // A request that was lost is asked again when pages behind it are long sent: which of the last 4 GiB went out is remembered.
     private const int Remembered = 1 << 20;
+    private static readonly TimeSpan Memory = TimeSpan.FromSeconds(3); // steady, and still follows a change
     private readonly ulong[] _sent = new ulong[Remembered / 64];
     private long _highest = -1;
     private TimeSpan _lastTime;
@@ -37,7 +38,7 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
         if (_lastTime != TimeSpan.Zero && seconds > 0)
         {
             var rate = (PagesSent - _lastPages) * (double)pageSize / seconds;
-            BytesPerSecond = BytesPerSecond == 0 ? rate : (BytesPerSecond + rate) / 2; // steadier, and still follows a change
+            BytesPerSecond = BytesPerSecond == 0 ? rate : rate + ((BytesPerSecond - rate) * Math.Exp(-seconds / Memory.TotalSeconds));
         }
         _lastTime = now;
         _lastPages = PagesSent;

@@ -40,15 +40,6 @@ public sealed record SendOptions
     /// <summary>Time between the server's REBOOT and the end: what the original waited before it restarted the machine.</summary>
     public TimeSpan RebootDelay { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>How often the whole list of servers is tried; null: until the caller cancels.</summary>
-    public int? Rounds { get; init; } = 1;
-
-    /// <summary>Pause after the first round; doubles up to <see cref="LongestPause"/>.</summary>
-    public TimeSpan FirstPause { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>The longest pause between two rounds.</summary>
-    public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(30);
-
     /// <summary>Time between two reports of progress.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -80,7 +71,7 @@ public enum SendStage
     /// <summary>Memory is on its way: comes every <see cref="SendOptions.ProgressInterval"/>.</summary>
     Sending,
 
-    /// <summary>This server was given up, for the reason told; the next one or the next round follows, or the end.</summary>
+    /// <summary>This server was given up, for the reason told; the next one follows, or the end.</summary>
     GivenUp,
 
     /// <summary>Over.</summary>

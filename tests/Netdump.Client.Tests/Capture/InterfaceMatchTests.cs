@@ -64,7 +64,7 @@ public sealed class InterfaceMatchTests
         Assert.Null(InterfaceMatch.Find(Wanted("x", "00:00:00:00:00:00", ""), [Device(1, "eth0", "00:00:00:00:00:00", Slot3)], exact: false));
     }
 
-    private static CaptureInterface Wanted(string name, string mac, string busPath) => new() { Name = name, Mac = mac, BusPath = busPath };
+    private static CaptureInterface Wanted(string name, string mac, string busPath) => new() { Name = name, Mac = mac, BusPath = busPath, Mtu = 0, Addresses = [], Routes = [], Neighbours = [] };
 
     private static NetworkDevice Device(int index, string name, string? mac, string busPath, string? permanent = null) =>
         new(new Link(index, name, LinkFlags.None, Mac(mac), Mac(permanent), 1500, 0, 0, ""), busPath);

@@ -4,6 +4,7 @@ using Netdump.Client.Configuration;
 using Netdump.Client.Host;
 using Netdump.Client.Image;
 using Netdump.Client.Linux;
+using Netdump.Client.Tests.Image;
 
 namespace Netdump.Client.Tests.Host;
 
@@ -34,8 +35,7 @@ public sealed class ArmingTests : IDisposable
     private ArmingPlan Plan(bool dump = true, bool panicOnOops = true, bool console = true)
     {
         var tree = new ModuleTree(_host.Root + "/lib/modules/6.1");
-        var manifest = new CaptureManifest { HostName = "h", BootId = "b", KernelRelease = "6.1", Servers = [], Interfaces = [] };
-        var image = new CaptureImage(_host.Write("/usr/sbin/netdump", "program"), new ProgramFiles([], []), DriverSet.Collect(_files, tree, "6.1", [], Assert.Fail), manifest);
+        var image = new CaptureImage(_host.Write("/usr/sbin/netdump", "program"), new ProgramFiles([], []), DriverSet.Collect(_files, tree, "6.1", [], Assert.Fail), null, CaptureImageTests.Manifest);
         var settings = new NetConsoleSettings(true, "eth0", IPAddress.Parse("10.0.2.15"), IPAddress.Parse("10.0.2.2"), 6666, "52:55:0a:00:02:02", []);
         return new ArmingPlan
         {

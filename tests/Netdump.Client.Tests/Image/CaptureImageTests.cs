@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using CsCheck;
 using Netdump.Client.Image;
 using Netdump.Client.Tests.Host;
@@ -22,16 +24,32 @@ public sealed class CaptureImageTests : IDisposable
         return compressor.Wrap(bytes).ToArray();
     }
 
-    private static CaptureManifest Manifest => new()
+    internal static CaptureManifest Manifest => new()
     {
         HostName = "web-17",
         BootId = "b",
         KernelRelease = "6.1",
         Servers = [new CaptureServer("10.0.2.2", 6666, "dump.example", 0)],
-        Interfaces = [new CaptureInterface { Name = "eth0", Mac = "52:54:00:12:34:56", BusPath = "/sys/devices/x", Addresses = [new CaptureAddress("10.0.2.15", 24)], Routes = [new CaptureRoute("0.0.0.0", 0, "10.0.2.2", null)] }],
+        Interfaces =
+        [
+            new CaptureInterface
+            {
+                Name = "eth0",
+                Mac = "52:54:00:12:34:56",
+                BusPath = "/sys/devices/x",
+                Mtu = 0,
+                Addresses = [new CaptureAddress("10.0.2.15", 24)],
+                Routes = [new CaptureRoute("0.0.0.0", 0, "10.0.2.2", null)],
+                Neighbours = [],
+            },
+        ],
         Modules = [new CaptureModule("nic", "/lib/modules/6.1/nic.ko", "a=1")],
         PhyBindings = [new PhyBinding("0000:00", "Realtek")],
+        LocalPort = 6666,
+        GiveUpSeconds = 300,
         FinalAction = FinalAction.Halt,
+        Watchdog = false,
+        Digest = false,
     };
 
     [Fact]
@@ -40,6 +58,20 @@ public sealed class CaptureImageTests : IDisposable
         string json = System.Text.Encoding.UTF8.GetString(Manifest.ToJson());
         Assert.Contains("\"finalAction\": \"Halt\"", json);
         Assert.Equivalent(Manifest, CaptureManifest.FromJson(Manifest.ToJson()), strict: true);
+    }
+
+    [Theory]
+    [InlineData("giveUpSeconds", null)]
+    [InlineData("modules", null)]
+    [InlineData("modules", "null")]
+    [InlineData("servers", "[{\"port\": 1}]")]
+    [InlineData("interfaces", "[{\"name\": \"eth0\"}]")]
+    public void A_manifest_that_lacks_a_part_is_none(string key, string? value)
+    {
+        JsonObject json = JsonNode.Parse(Manifest.ToJson())!.AsObject();
+        json.Remove(key);
+        if (value is not null) json[key] = JsonNode.Parse(value);
+        Assert.Throws<JsonException>(() => CaptureManifest.FromJson(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString())));
     }
 
     [Fact]
@@ -57,7 +89,7 @@ public sealed class CaptureImageTests : IDisposable
         Assert.Equal(["helper", "nic"], drivers.Modules.Select(m => m.Name)); // the soft dependency is told by the module alone
         var libraries = new ProgramFiles([new ImageFile("/usr/lib/libc.so.6", library)], [("/lib64/ld.so", "/usr/lib/ld.so")]);
         using var output = new MemoryStream();
-        long unpacked = new CaptureImage(program, libraries, drivers, Manifest).Write(output);
+        long unpacked = new CaptureImage(program, libraries, drivers, new ImageFile(StaticShell.Program, library), Manifest).Write(output);
 
         output.Position = 0;
         using var gzip = new GZipStream(output, CompressionMode.Decompress);
@@ -68,6 +100,8 @@ public sealed class CaptureImageTests : IDisposable
         Assert.Equal([7, 7], entries["init"].Data);
         Assert.Equal(0x81EDu, entries["init"].Mode);
         Assert.Equal([8], entries["usr/lib/libc.so.6"].Data);
+        Assert.Equal([8], entries["bin/busybox"].Data);
+        Assert.Equal("/bin/busybox"u8.ToArray(), entries["bin/sh"].Data);
         Assert.Equal("/usr/lib/ld.so"u8.ToArray(), entries["lib64/ld.so"].Data);
         Assert.Equal(module, entries["lib/modules/6.1/kernel/nic.ko"].Data);
         Assert.Equal(helper, entries["lib/modules/6.1/kernel/helper.ko"].Data);
@@ -77,6 +111,15 @@ public sealed class CaptureImageTests : IDisposable
         Assert.Equal((1u, 3u), (entries["dev/null"].Major, entries["dev/null"].Minor));
         foreach (string directory in new[] { "proc", "sys", "run", "tmp" }) Assert.Equal(0x41EDu, entries[directory].Mode);
         Assert.DoesNotContain("lib/firmware/nic/absent.bin", entries.Keys);
+    }
+
+    [Fact]
+    public void The_shell_is_a_busybox_that_needs_no_libraries()
+    {
+        _host.Write("/bin/busybox", TinyElf.Program("/lib64/ld.so.2", null, "libc.so.6"));
+        Assert.Contains("busybox-static", Assert.Throws<ClientException>(() => StaticShell.Find(_host.Files)).Message);
+        string found = _host.Write("/usr/bin/busybox", TinyElf.Make());
+        Assert.Equal(new ImageFile("/bin/busybox", found), StaticShell.Find(_host.Files));
     }
 
     [Fact]

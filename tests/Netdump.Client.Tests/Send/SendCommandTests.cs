@@ -102,7 +102,7 @@ public class SendCommandTests
         var half = new SendProgress(SendStage.Sending, target, 128, 256, 1 << 19, 1 << 20, 1e6, TimeSpan.FromSeconds(100), true, SendOutcome.None);
         using var terminal = new StringWriter();
         new SendDisplay(terminal, json: false, isTerminal: true).Show(half);
-        Assert.Equal("\r[############............]  50 % of 1 MB, 1 MB/s, 2 min left", terminal.ToString());
+        Assert.Equal("\r[############............] 50.0 % of 1 MB, 1.0 MB/s, 2 min left", terminal.ToString());
         using var file = new StringWriter();
         var display = new SendDisplay(file, json: false, isTerminal: false);
         for (var i = 0; i < 10; i++)
