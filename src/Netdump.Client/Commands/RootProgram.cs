@@ -11,7 +11,7 @@ public static class RootProgram
 
         Examples:
           echo NETDUMPADDR=10.0.0.2 > /etc/netdump.conf
-          netdump start              loads the capture kernel and starts netconsole
+          netdump start              loads the capture kernel, starts netconsole
           netdump start --dry-run    says what start would do
           netdump status             says whether a crash would be dumped
           netdump send vmcore --classic --server 10.0.0.2
@@ -25,6 +25,7 @@ public static class RootProgram
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), SendCommand.Create(), TestCommand.Create(),
         };
+        CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
@@ -45,6 +46,16 @@ public static class RootProgram
         catch (Exception e) when (e is ClientException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"netdump: {e.Message.ReplaceLineEndings(" ")}");
+            return 1;
+        }
+        catch (OutOfMemoryException)
+        {
+            Console.Error.WriteLine("netdump: this needs more memory than netdump allows itself (64 MiB); take large modules out of EXTRA_MODULES");
+            return 1;
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine($"netdump: a mistake in netdump itself, please report it: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
             return 1;
         }
     }

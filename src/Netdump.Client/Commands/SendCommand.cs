@@ -13,13 +13,10 @@ namespace Netdump.Client.Commands;
 public static class SendCommand
 {
     private const int DefaultPort = 6666;
-    private const string Description = """
-        Sends the dump in FILE to a netdump server, as if its host had just crashed.
-
-        Examples:
-          netdump send vmcore --classic --server 10.0.0.2
-          netdump send vmcore --classic --server dumps.example.org:6667 --json
-          netdump send vmcore --classic --server 10.0.0.2 --profile B     as RHEL 3 would
+    private const string Examples = """
+        netdump send vmcore --classic --server 10.0.0.2
+        netdump send vmcore --classic --server dumps.example.org:6667 --json
+        netdump send vmcore --classic --server 10.0.0.2 --profile B     as RHEL 3 would
         """;
 
     /// <summary>Makes the command. It returns 0 when the server took the dump to its end.</summary>
@@ -44,7 +41,10 @@ public static class SendCommand
         };
         var timeout = new Option<int>("--timeout") { Description = "Give a server up that did not answer for so long", HelpName = "SECONDS", DefaultValueFactory = _ => 30 };
         var json = new Option<bool>("--json") { Description = "Progress and result for programs, one JSON object a line" };
-        var command = new Command("send", Description) { file, classic, servers, port, localPort, profile, timeout, json };
+        var command = new CommandWithExamples("send", "Sends the dump in FILE to a netdump server, as if its host had just crashed.", Examples)
+        {
+            file, classic, servers, port, localPort, profile, timeout, json,
+        };
         foreach (var number in new[] { port, timeout })
             number.Validators.Add(r => Check(r.GetValue(number), number.Name, r.AddError));
         localPort.Validators.Add(r => Check(r.GetValue(localPort) ?? 1, localPort.Name, r.AddError));

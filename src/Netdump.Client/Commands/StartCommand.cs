@@ -16,7 +16,15 @@ internal static class StartCommand
         Option<string?> config = ConfigOption();
         var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Change nothing; say what would be done" };
         var replace = new Option<bool>("--replace") { Description = "Replace a crash kernel that another program loaded" };
-        var command = new Command("start", "Arms this host: loads the capture kernel, sets kernel.panic_on_oops, starts netconsole.") { config, dryRun, replace };
+        const string Examples = """
+            netdump start                               with /etc/netdump.conf
+            netdump start --dry-run                     says what it would do: no root needed
+            netdump start --config ./lab.conf --replace
+            """;
+        var command = new CommandWithExamples("start", "Arms this host: loads the capture kernel, sets kernel.panic_on_oops, starts netconsole.", Examples)
+        {
+            config, dryRun, replace,
+        };
         command.SetAction(p => Start(command.Name, p.GetValue(config), p.GetValue(dryRun), p.GetValue(replace)));
         return command;
     }
@@ -24,7 +32,10 @@ internal static class StartCommand
     public static Command CreateRestart()
     {
         Option<string?> config = ConfigOption();
-        var command = new Command("restart", "Arms this host anew, with the configuration as it is now.") { config };
+        const string Examples = """
+            netdump restart                             after a change of /etc/netdump.conf or of the network
+            """;
+        var command = new CommandWithExamples("restart", "Arms this host anew, with the configuration as it is now.", Examples) { config };
         command.SetAction(p => Start(command.Name, p.GetValue(config), dryRun: false, replace: false));
         return command;
     }

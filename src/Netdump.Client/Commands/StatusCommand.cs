@@ -11,7 +11,12 @@ internal static class StatusCommand
     {
         Option<string?> config = StartCommand.ConfigOption();
         var json = new Option<bool>("--json") { Description = "For programs; the code of a check is stable" };
-        var command = new Command("status", "Says whether a crash of this host would be dumped. Exit code 0: armed, 1: armed with warnings, 2: not armed.") { config, json };
+        const string Examples = """
+            netdump status
+            netdump status --json | jq -r '.checks[] | select(.level != "ok") | .code'
+            """;
+        var command = new CommandWithExamples(
+            "status", "Says whether a crash of this host would be dumped. Exit code 0: armed, 1: armed with warnings, 2: not armed.", Examples) { config, json };
         command.SetAction(p =>
         {
             HostFiles host = RootProgram.ThisHost;

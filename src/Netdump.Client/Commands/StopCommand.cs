@@ -7,7 +7,8 @@ internal static class StopCommand
 {
     public static Command Create()
     {
-        var command = new Command("stop", "Disarms this host: unloads the capture kernel, stops netconsole, puts kernel.panic_on_oops back.");
+        var command = new CommandWithExamples(
+            "stop", "Disarms this host: unloads the capture kernel, stops netconsole, puts kernel.panic_on_oops back.", "netdump stop");
         command.SetAction(_ =>
         {
             RootProgram.RequireRoot("stop");

@@ -10,14 +10,16 @@ public sealed class RootProgramTests : IDisposable
 {
     private readonly FakeHost _host = new();
 
-    private static (int Exit, string Error) Run(params string[] args)
+    private static (int Exit, string Error) Run(params string[] args) => Caught(() => RootProgram.Run(args));
+
+    private static (int Exit, string Error) Caught(Func<int> run)
     {
         TextWriter before = Console.Error;
         using var caught = new StringWriter();
         Console.SetError(caught);
         try
         {
-            return (RootProgram.Run(args), caught.ToString());
+            return (run(), caught.ToString());
         }
         finally
         {
@@ -50,6 +52,55 @@ public sealed class RootProgramTests : IDisposable
     }
 
     [Fact]
+    public void Any_failure_is_exit_code_1_and_one_line()
+    {
+        foreach (Exception failure in new Exception[] { new ClientException("a\nb"), new IOException("a\nb"), new OutOfMemoryException(), new InvalidOperationException("a\nb") })
+        {
+            (int exit, string error) = Caught(() => RootProgram.Guard(() => throw failure));
+            Assert.Equal((1, 1), (exit, error.Count(c => c == '\n')));
+            Assert.StartsWith("netdump: ", error);
+        }
+    }
+
+    [Theory]
+    [InlineData("start")]
+    [InlineData("stop")]
+    [InlineData("restart")]
+    [InlineData("status")]
+    [InlineData("send")]
+    [InlineData("test")]
+    public void The_help_of_each_command_ends_with_examples_and_its_entry_in_the_list_is_a_line(string command)
+    {
+        TextWriter before = Console.Out;
+        using var said = new StringWriter();
+        Console.SetOut(said);
+        try
+        {
+            Assert.Equal(0, RootProgram.Run([command, "--help"]));
+            Assert.Contains($"netdump {command}", said.ToString().Split("Examples:")[1], StringComparison.Ordinal);
+            said.GetStringBuilder().Clear();
+            Assert.Equal(0, RootProgram.Run(["--help"]));
+            string list = said.ToString().Split("Commands:")[1];
+            Assert.DoesNotContain("Examples:", list, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Console.SetOut(before);
+        }
+    }
+
+    [Fact]
+    public void Test_crashes_no_host_whose_crash_kernel_is_missing_or_somebody_elses()
+    {
+        _host.Write("/proc/sys/kernel/random/boot_id", "b\n");
+        Assert.Contains("run netdump start", Assert.Throws<ClientException>(() => TestCommand.RequireOurCrashKernel(_host.Files)).Message);
+        _host.Write("/sys/kernel/kexec_crash_loaded", "1\n");
+        Assert.Contains("not netdump's", Assert.Throws<ClientException>(() => TestCommand.RequireOurCrashKernel(_host.Files)).Message);
+        new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, ConsoleTargets = [] }.Save(_host.Files);
+        TestCommand.RequireOurCrashKernel(_host.Files);
+    }
+
+    [Fact]
     public void A_host_without_anything_is_not_armed_and_says_what_to_do()
     {
         StatusReport report = new HostStatus(_host.Files, new ClientConfiguration()).Report();
@@ -66,7 +117,7 @@ public sealed class RootProgramTests : IDisposable
         _host.Write("/proc/sys/kernel/panic_on_oops", "1\n");
         Check Loaded() => new HostStatus(_host.Files, new ClientConfiguration()).Report().Checks.Single(c => c.Name == "loaded");
         Assert.Equal("busy", Loaded().Code);
-        new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, Kernel = "/boot/k", Release = "6.1", ImageBytes = 5 << 20, UnpackedBytes = 9 << 20 }.Save(_host.Files);
+        new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, Kernel = "/boot/k", Release = "6.1", ImageBytes = 5 << 20, UnpackedBytes = 9 << 20, ConsoleTargets = [] }.Save(_host.Files);
         Assert.Equal(CheckLevel.Ok, Loaded().Level);
         Assert.Contains("image 5.0 MiB", Loaded().Fact);
         Assert.Contains("about 79 MiB", new HostStatus(_host.Files, new ClientConfiguration()).Report().Checks[0].Fact);
