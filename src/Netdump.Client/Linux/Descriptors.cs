@@ -13,9 +13,6 @@ public enum OpenFlags
     /// <summary>O_WRONLY.</summary>
     WriteOnly = 1,
 
-    /// <summary>O_RDWR.</summary>
-    ReadWrite = 2,
-
     /// <summary>O_NOCTTY: a terminal does not become the controlling one.</summary>
     NoControllingTerminal = 0x100,
 

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Netdump.Client.Linux;
 
-/// <summary>Loading and unloading kernel modules: finit_module(2), delete_module(2).</summary>
+/// <summary>Loading kernel modules: finit_module(2).</summary>
 public static class KernelModules
 {
     /// <summary>Loads a module that is not compressed.</summary>
@@ -18,18 +18,6 @@ public static class KernelModules
         {
             if (SystemCall.Invoke(SystemCall.LoadModule, file.DangerousGetHandle(), (nint)text, 0, 0, 0) != 0)
                 throw LinuxException.Last($"load module {Path.GetFileName(path)}");
-        }
-    }
-
-    /// <summary>Unloads a module by name.</summary>
-    /// <exception cref="LinuxException">The kernel refused: ENOENT not loaded, EWOULDBLOCK in use.</exception>
-    public static unsafe void Unload(string name)
-    {
-        const int NonBlocking = 0x800; // O_NONBLOCK: fail instead of waiting while it is in use
-        fixed (byte* text = CString(name))
-        {
-            if (SystemCall.Invoke(SystemCall.DeleteModule, (nint)text, NonBlocking, 0, 0, 0) != 0)
-                throw LinuxException.Last($"unload module {name}");
         }
     }
 

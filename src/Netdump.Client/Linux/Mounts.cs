@@ -9,9 +9,6 @@ public enum MountFlags : uint
     /// <summary>None.</summary>
     None = 0,
 
-    /// <summary>MS_RDONLY.</summary>
-    ReadOnly = 1,
-
     /// <summary>MS_NOSUID.</summary>
     NoSetUserId = 2,
 
@@ -22,7 +19,7 @@ public enum MountFlags : uint
     NoExecution = 8,
 }
 
-/// <summary>mount(2) and umount2(2).</summary>
+/// <summary>mount(2).</summary>
 public static partial class Mounts
 {
     /// <summary>Mounts a file system.</summary>
@@ -37,18 +34,6 @@ public static partial class Mounts
         if (NativeMount(source, target, type, (nuint)flags, data) != 0) throw LinuxException.Last($"mount {type} on {target}");
     }
 
-    /// <summary>Unmounts what is mounted at <paramref name="target"/>.</summary>
-    /// <param name="target">The mount point.</param>
-    /// <param name="detach">MNT_DETACH: also while in use.</param>
-    /// <exception cref="LinuxException">The kernel refused.</exception>
-    public static void Unmount(string target, bool detach = false)
-    {
-        if (NativeUnmount(target, detach ? 2 : 0) != 0) throw LinuxException.Last($"unmount {target}");
-    }
-
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int NativeMount(string source, string target, string type, nuint flags, string? data);
-
-    [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int NativeUnmount(string target, int flags);
 }

@@ -10,9 +10,6 @@ public enum PowerAction : uint
 
     /// <summary>LINUX_REBOOT_CMD_HALT: stops, power stays on.</summary>
     Halt = 0xCDEF0123,
-
-    /// <summary>LINUX_REBOOT_CMD_POWER_OFF.</summary>
-    PowerOff = 0x4321FEDC,
 }
 
 /// <summary>sync(2), reboot(2) and, when that comes back, /proc/sysrq-trigger.</summary>

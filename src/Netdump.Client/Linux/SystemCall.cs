@@ -13,9 +13,6 @@ internal static partial class SystemCall
     /// <summary>finit_module.</summary>
     public static nint LoadModule => Arm ? 273 : 313;
 
-    /// <summary>delete_module.</summary>
-    public static nint DeleteModule => Arm ? 106 : 176;
-
     /// <summary>kexec_file_load.</summary>
     public static nint KexecFileLoad => Arm ? 294 : 320;
 

@@ -6,6 +6,7 @@ using Netdump.Client.Tests.Host;
 namespace Netdump.Client.Tests.Commands;
 
 /// <summary>What an operator gets for a mistake: one line, and an exit code that says whose it was.</summary>
+[Collection("console")] // its tests take the output of the process
 public sealed class RootProgramTests : IDisposable
 {
     private readonly FakeHost _host = new();

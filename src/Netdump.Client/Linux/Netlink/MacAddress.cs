@@ -12,9 +12,6 @@ public readonly record struct MacAddress
 
     private MacAddress(ulong value) => _value = value;
 
-    /// <summary>True for a group address: not that of a station.</summary>
-    public bool IsMulticast => ((_value >> 40) & 1) != 0;
-
     /// <summary>True for 00:00:00:00:00:00.</summary>
     public bool IsZero => _value == 0;
 
