@@ -8,14 +8,14 @@ internal static class ProgressText
 
     private const double Standstill = 0.05 * MegaByte; // shown as 0.0 MB/s
 
-    /// <summary>Share, speed and time left: <c>12.3 % of 2048 MB, 94.1 MB/s, 19 s left</c>.</summary>
+    /// <summary>Share and, once they are known, speed and time left: <c>12.3 % of 2048 MB, 94.1 MB/s, 19 s left</c>.</summary>
     public static string Of(in SendProgress progress)
     {
         double percent = progress.PagesTotal == 0 ? 0 : 100.0 * progress.PagesSent / progress.PagesTotal;
-        string left = progress.PagesSent >= progress.PagesTotal ? "the server completes it"
-            : progress.BytesPerSecond < Standstill || progress.TimeLeft is not { } time ? "waiting"
-            : $"{Duration(time)} left";
-        return $"{percent:0.0} % of {progress.BytesTotal / MegaByte:0} MB, {progress.BytesPerSecond / MegaByte:0.0} MB/s, {left}";
+        string share = $"{percent:0.0} % of {progress.BytesTotal / MegaByte:0} MB";
+        if (progress.PagesSent >= progress.PagesTotal) return $"{share}, the server completes it";
+        if (progress.TimeLeft is not { } left) return share; // too early to tell
+        return $"{share}, {progress.BytesPerSecond / MegaByte:0.0} MB/s, {(progress.BytesPerSecond < Standstill ? "waiting" : $"{Duration(left)} left")}";
     }
 
     private static string Duration(TimeSpan time) => time.TotalSeconds switch

@@ -8,7 +8,6 @@ using Netdump.Protocols.Classic;
 namespace Netdump.Client.Tests.Send;
 
 [Collection("console")]
-[Collection("console")] // its tests take the output of the process
 public class SendCommandTests
 {
     [Theory]
