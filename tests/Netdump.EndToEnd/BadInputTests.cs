@@ -45,7 +45,7 @@ public class BadInputTests
     public void An_unreachable_server_is_named()
     {
         string scratch = Workspace.Scratch(), core = Path.Combine(scratch, "vmcore");
-        SyntheticCore.Write(core, pages: 8);
+        Workspace.WriteCore(core, pages: 8);
         string said = OneLine(1, Workspace.Client, "send", core, "--classic", "--server", $"127.0.0.1:{DumpServer.FreePort()}");
         Assert.Contains("127.0.0.1", said, StringComparison.Ordinal);
         Directory.Delete(scratch, true);
@@ -55,7 +55,7 @@ public class BadInputTests
     public void A_truncated_vmcore_is_named_with_the_offset()
     {
         string scratch = Workspace.Scratch(), core = Path.Combine(scratch, "vmcore");
-        SyntheticCore.Write(core, pages: 8);
+        Workspace.WriteCore(core, pages: 8);
         using (FileStream file = File.OpenWrite(core)) file.SetLength(file.Length - 4096 - 100);
         string said = OneLine(1, Workspace.Client, "send", core, "--classic", "--server", "127.0.0.1");
         Assert.Contains(core, said, StringComparison.Ordinal);

@@ -48,7 +48,7 @@ public partial class DocumentationTests
     public void The_tour_of_server_and_send_works_as_written()
     {
         string scratch = Workspace.Scratch();
-        SyntheticCore.Write(Path.Combine(scratch, "vmcore"), pages: 500);
+        Workspace.WriteCore(Path.Combine(scratch, "vmcore"), pages: 500);
         string port = $"{DumpServer.FreePort()}";
         using Command server = Shell(Server.Replace("6666", port, StringComparison.Ordinal), scratch);
         server.WaitForLine("listening on 127.0.0.1", TimeSpan.FromSeconds(30));

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Netdump.Vmcore.Tests;
 
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
 
@@ -34,6 +35,19 @@ public static class Workspace
         string path = Path.Combine(Path.GetTempPath(), $"netdump-{name}-{Guid.NewGuid():N}");
         System.IO.Directory.CreateDirectory(path);
         return path;
+    }
+
+    /// <summary>Writes an x86_64 ELF core as /proc/vmcore lays it out, with known bytes; every fifth page is zero.</summary>
+    public static void WriteCore(string path, int pages)
+    {
+        const int page = 4096;
+        byte[] memory = new byte[pages * page];
+        new Random(7).NextBytes(memory);
+        for (int i = 4; i < pages; i += 5) memory.AsSpan(i * page, page).Clear();
+        SyntheticCore core = new();
+        core.AddNote("CORE", 1, SyntheticCore.Status(pid: 1));
+        core.AddMemory(0x100000, memory);
+        File.WriteAllBytes(path, core.Build());
     }
 
     private static string Existing(string path, string command) =>
