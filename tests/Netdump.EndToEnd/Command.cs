@@ -11,8 +11,6 @@ public sealed partial class Command : IDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly ConcurrentQueue<string> _errors = new();
-    private readonly ConcurrentQueue<(double Seconds, string Line)> _timed = new();
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
 
     public Command(string file, IEnumerable<string> arguments, string? workingDirectory = null, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -41,9 +39,6 @@ public sealed partial class Command : IDisposable
 
     /// <summary>Its standard error alone.</summary>
     public string Errors => string.Join('\n', _errors);
-
-    /// <summary>Lines with the seconds since the program's start.</summary>
-    public IReadOnlyCollection<(double Seconds, string Line)> TimedLines => _timed;
 
     public static (int ExitCode, string Output) Run(string file, params string[] arguments)
     {
@@ -95,7 +90,6 @@ public sealed partial class Command : IDisposable
         if (line is null) return;
         line = line.TrimEnd('\r');
         _lines.Enqueue(line);
-        _timed.Enqueue((_clock.Elapsed.TotalSeconds, line));
     }
 
     [LibraryImport("libc", SetLastError = true)]

@@ -25,7 +25,6 @@ public sealed class Guest : IDisposable
 
     /// <summary>What the serial line showed, both kernels.</summary>
     public string Console => _command.Output;
-    public IReadOnlyCollection<(double Seconds, string Line)> TimedConsole => _command.TimedLines;
 
     public string WaitForLine(string pattern, TimeSpan limit) => _command.WaitForLine(pattern, limit);
 

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Netdump.Client.Linux;
+using Netdump.Client.Send;
 
 namespace Netdump.Client.Capture;
 
@@ -10,9 +11,6 @@ namespace Netdump.Client.Capture;
 /// </summary>
 public sealed class KernelMessages : IDisposable
 {
-    /// <summary>A buffer of this size holds any record (CONSOLE_EXT_LOG_MAX in kernel/printk).</summary>
-    public const int LongestRecord = 8192;
-
     private readonly SafeFileHandle _file;
 
     private KernelMessages(SafeFileHandle file) => _file = file;
@@ -22,7 +20,7 @@ public sealed class KernelMessages : IDisposable
     public static KernelMessages Open() => new(Descriptors.Open("/dev/kmsg", OpenFlags.ReadOnly | OpenFlags.NonBlocking));
 
     /// <summary>Reads the next record.</summary>
-    /// <param name="buffer"><see cref="LongestRecord"/> bytes.</param>
+    /// <param name="buffer"><see cref="LogDatagrams.LongestMessage"/> bytes.</param>
     /// <returns>Its length, 0 when there is no further one now.</returns>
     public int Read(Span<byte> buffer)
     {

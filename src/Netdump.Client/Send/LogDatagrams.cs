@@ -12,7 +12,8 @@ namespace Netdump.Client.Send;
 /// </summary>
 internal sealed class LogDatagrams : IDisposable
 {
-    private const int LongestMessage = 8192; // a record of /dev/kmsg (CONSOLE_EXT_LOG_MAX)
+    /// <summary>Most bytes of a record of /dev/kmsg (CONSOLE_EXT_LOG_MAX).</summary>
+    internal const int LongestMessage = 8192;
     private const byte ContinuationFlag = 8; // LOG_CONT
     private readonly DumpSource _source;
     private readonly ClassicClientSession _session;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Netdump.Protocols.Classic;
 
 namespace Netdump.Server.Store;
 
@@ -16,7 +17,8 @@ public readonly record struct VmcoreDescription(uint Machine, uint PageSize, ulo
 /// </summary>
 public static class VmcoreOriginalHeader
 {
-    private const uint I386 = 3, Ppc64 = 21, Ia64 = 50, X8664 = 62, Arm64 = 183, RiscV = 243;
+    // Machines of our own clients alone; those of original ones are in ClassicMachine.
+    private const uint Arm64 = 183, RiscV = 243;
     private const int PrStatus = 1, PrPsInfo = 3, TaskStruct = 4;
 
     /// <summary>Lays out the file.</summary>
@@ -26,16 +28,16 @@ public static class VmcoreOriginalHeader
     /// <returns>The layout, or null with a reason when page size or page count cannot be right.</returns>
     public static (VmcoreLayout? Layout, string? Reason) Create(in VmcoreDescription dump, ReadOnlySpan<byte> registers)
     {
-        bool wide = dump.Machine != I386;
+        bool wide = ClassicMachine.Is64Bit(dump.Machine);
         int programHeaders = wide ? 64 : 52;
         int notes = programHeaders + 2 * (wide ? 56 : 32);
-        var header = new ElfBytes(wide, dump.Machine == Ppc64);
+        var header = new ElfBytes(wide, ClassicMachine.IsBigEndian(dump.Machine));
         WriteElfHeader(header, dump.Machine);
 
         header.Seek(notes);
         WriteStatus(header, dump.Machine, registers);
         header.Note(PrPsInfo, wide ? 136 : 124);
-        int task = header.Note(TaskStruct, dump.Machine == Ia64 ? 16 : wide ? 8 : 4);
+        int task = header.Note(TaskStruct, dump.Machine == ClassicMachine.Ia64 ? 16 : wide ? 8 : 4);
         int end = header.Position;
         header.Seek(task);
         header.Word(dump.TaskStruct);
@@ -70,11 +72,11 @@ public static class VmcoreOriginalHeader
 
     private static void WriteStatus(ElfBytes header, uint machine, ReadOnlySpan<byte> registers)
     {
-        int block = machine switch { I386 => 72, _ => 112 };
+        int block = machine switch { ClassicMachine.I386 => 72, _ => 112 };
         int length = RegisterBytes(machine);
-        int size = machine == I386 ? block + length + 4 : (block + length + 4 + 7) / 8 * 8;
+        int size = machine == ClassicMachine.I386 ? block + length + 4 : (block + length + 4 + 7) / 8 * 8;
         int descriptor = header.Note(PrStatus, size);
-        if (registers.Length != length || machine == Ia64)
+        if (registers.Length != length || machine == ClassicMachine.Ia64)
             return;
         int end = header.Position;
         header.Seek(descriptor + block);
@@ -86,10 +88,10 @@ public static class VmcoreOriginalHeader
     /// <param name="machine">ELF machine number.</param>
     public static int RegisterBytes(uint machine) => machine switch
     {
-        I386 => 68,
-        Ppc64 => 384,
-        Ia64 => 1024,
-        X8664 => 216,
+        ClassicMachine.I386 => 68,
+        ClassicMachine.Ppc64 => 384,
+        ClassicMachine.Ia64 => 1024,
+        ClassicMachine.X86_64 => 216,
         Arm64 => 272,
         RiscV => 256,
         _ => 0,

@@ -18,9 +18,6 @@ public sealed class ElfCoreHeader
     /// <summary>e_machine of x86_64.</summary>
     public const ushort MachineX64 = 62;
 
-    /// <summary>e_machine of arm64.</summary>
-    public const ushort MachineArm64 = 183;
-
     private const int ProgramHeaderLength = 56;
     private const int SectionHeaderLength = 64;
     private const ushort ExtendedCount = 0xffff; // PN_XNUM: the count is sh_info of section header 0
@@ -38,14 +35,11 @@ public sealed class ElfCoreHeader
         HeaderAreaLength = FirstChunk(segments);
     }
 
-    /// <summary>e_machine: <see cref="MachineX64"/>, <see cref="MachineArm64"/> or another.</summary>
+    /// <summary>e_machine: <see cref="MachineX64"/> or another.</summary>
     public ushort Machine { get; }
 
     /// <summary>e_flags; makedumpfile sets bit 0 in a dump that ran out of space.</summary>
     public uint Flags { get; }
-
-    /// <summary>Whether the producer marked the dump as incomplete (bit 0 of <see cref="Flags"/>).</summary>
-    public bool IsIncomplete => (Flags & 1) != 0;
 
     /// <summary>All program headers in their order in the file.</summary>
     public IReadOnlyList<ElfSegment> Segments => _segments;

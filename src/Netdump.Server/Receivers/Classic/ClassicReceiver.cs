@@ -53,9 +53,6 @@ public sealed class ClassicReceiver
 
     internal DatagramSender Sender { get; }
 
-    /// <summary>Whether an open crash is known by this address and port.</summary>
-    public bool Owns(in Peer peer) => Find(peer) is not null;
-
     /// <summary>
     /// Takes a classic reply. False only for console text (LOG) that belongs to no open crash: it is the host's console's.
     /// </summary>

@@ -11,7 +11,6 @@ internal static unsafe partial class SocketCalls
     public const int InterruptedError = 4;
     public const int TryAgainError = 11;
     public const int InvalidError = 22;
-    public const int AddressInUseError = 98;
 
     public const int DontWait = 0x40;
     public const int Truncated = 0x20;
