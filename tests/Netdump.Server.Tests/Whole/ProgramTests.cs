@@ -23,7 +23,8 @@ public sealed partial class ProgramTests : IDisposable
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
-    private Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(Program, arguments)
+    // A test run started by nohup ignores SIGHUP, and so would every process it starts.
+    private Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo("env", ["--default-signal=HUP", Program, .. arguments])
     {
         UseShellExecute = false,
         WorkingDirectory = _directory,
@@ -34,10 +35,18 @@ public sealed partial class ProgramTests : IDisposable
     private static string ReadUntil(Process process, string text)
     {
         string said = "";
-        while (process.StandardError.ReadLine() is { } line)
+        using CancellationTokenSource limit = new(Limit);
+        try
         {
-            said += line + "\n";
-            if (line.Contains(text, StringComparison.Ordinal)) return said;
+            while (process.StandardError.ReadLineAsync(limit.Token).AsTask().GetAwaiter().GetResult() is { } line)
+            {
+                said += line + "\n";
+                if (line.Contains(text, StringComparison.Ordinal)) return said;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
         }
 
         Assert.Fail($"'{text}' was not said, but: {said}");
