@@ -71,10 +71,8 @@ public sealed class VmcoreFile : IDisposable
     }
 
     /// <summary>The dead kernel's virtual memory, with a cache of its own: one for each thread.</summary>
-    /// <exception cref="VmcoreFormatException">Another machine than x86_64, or VMCOREINFO lacks what translation needs.</exception>
-    public KernelMemory OpenKernelMemory() => Header.Machine == ElfCoreHeader.MachineX64
-        ? new KernelMemory(Physical.Read, RequireInfo())
-        : throw new VmcoreFormatException(18, $"kernel memory of ELF machine {Header.Machine} cannot be translated, only of x86_64 ({ElfCoreHeader.MachineX64})");
+    /// <exception cref="VmcoreFormatException">A machine other than x86_64 and arm64, or VMCOREINFO lacks what translation needs.</exception>
+    public KernelMemory OpenKernelMemory() => new(Physical.Read, RequireInfo(), Header.Machine, Physical.EndPage * (ulong)PageSize);
 
     /// <summary>Reads the dead kernel's log, oldest record first.</summary>
     /// <exception cref="VmcoreFormatException">The log cannot be found in this dump; the message says why.</exception>

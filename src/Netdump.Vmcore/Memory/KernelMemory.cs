@@ -8,7 +8,7 @@ public enum TranslationResult
     /// <summary>The address is mapped.</summary>
     Mapped,
 
-    /// <summary>No address of this machine: the bits above the highest translated one do not repeat it.</summary>
+    /// <summary>No address of this machine's kernel: the bits above the highest translated one do not repeat it.</summary>
     NotCanonical,
 
     /// <summary>A table entry says that nothing is mapped there.</summary>
@@ -21,91 +21,80 @@ public enum TranslationResult
     TableMissing,
 }
 
-/// <summary>The dead kernel's virtual memory on x86_64, translated with nothing but VMCOREINFO and the page tables in the dump. For one thread.</summary>
-/// <remarks>Sources: Intel SDM volume 3, chapter 4 (paging); arch/x86/kernel/vmcore_info_64.c (phys_base, swapper_pg_dir, sme_mask).</remarks>
+/// <summary>Why memory could not be read.</summary>
+/// <param name="Address">Virtual address of the first byte that is missing.</param>
+/// <param name="Translation">How its translation ended.</param>
+/// <param name="Physical">Its physical address when it is mapped: then the page is not in the dump.</param>
+public readonly record struct MemoryFault(ulong Address, TranslationResult Translation, ulong Physical)
+{
+    /// <summary>One line for a person.</summary>
+    public override string ToString() => Translation switch
+    {
+        TranslationResult.Mapped => $"page at 0x{Address:x}, physical 0x{Physical:x}, is not in the dump",
+        TranslationResult.NotCanonical => $"0x{Address:x} is no address of this machine's kernel",
+        TranslationResult.NotPresent => $"nothing is mapped at 0x{Address:x}",
+        TranslationResult.Reserved => $"the page tables are corrupt at 0x{Address:x}",
+        _ => $"a page table for 0x{Address:x} is not in the dump",
+    };
+}
+
+/// <summary>The dead kernel's virtual memory, translated with nothing but VMCOREINFO and the page tables in the dump. For one thread.</summary>
+/// <remarks>A page that is not there is an ordinary result of every read, never an exception.</remarks>
 public sealed class KernelMemory
 {
-    /// <summary>Where the kernel image begins before phys_base is applied (__START_KERNEL_map).</summary>
+    /// <summary>Where the kernel image begins on x86_64 before phys_base is applied (__START_KERNEL_map).</summary>
     public const ulong ImageStart = 0xffff_ffff_8000_0000;
 
-    private const int PageShift = 12;
-    private const int PageSize = 1 << PageShift;
-    private const int CachedTables = 16;
-    private const ulong DefaultImageSize = 1UL << 30;
-    private const ulong PresentBit = 1;
-    private const ulong LargePageBit = 1 << 7;
-    private const ulong AddressMask = 0x000f_ffff_ffff_f000;
+    /// <summary>The longest text <see cref="TryReadText"/> reads, in bytes.</summary>
+    public const int LongestText = 4096;
 
     private readonly MemoryReader _physical;
-    private readonly byte[][] _tables = new byte[CachedTables][];
-    private readonly ulong[] _tableAddresses = new ulong[CachedTables];
-    private readonly ulong _physicalBase;
-    private readonly ulong _imageSize;
-    private readonly ulong _encryptionMask;
-    private readonly ulong _root;
-    private readonly int _levels;
+    private readonly PageTables _tables;
 
     /// <summary>Finds the kernel's page tables.</summary>
     /// <param name="physical">Physical memory.</param>
     /// <param name="info">The kernel's VMCOREINFO.</param>
-    /// <exception cref="VmcoreFormatException">A key is missing, or the root table's address makes no sense.</exception>
-    public KernelMemory(MemoryReader physical, VmcoreInfo info)
+    /// <param name="machine">e_machine: x86_64 or arm64.</param>
+    /// <param name="physicalEnd">Physical address behind the last byte of memory, for the rule of the direct map; 0 leaves the rule out.</param>
+    /// <exception cref="VmcoreFormatException">Another machine, a key is missing, or the root table's address makes no sense.</exception>
+    public KernelMemory(MemoryReader physical, VmcoreInfo info, ushort machine = Machines.X64, ulong physicalEnd = 0)
     {
         _physical = physical;
-        _physicalBase = unchecked((ulong)(info.PhysicalBase ?? throw Missing("NUMBER(phys_base)")));
-        _imageSize = info.KernelImageSize is { } size and > 0 and <= 1UL << 31 ? size : DefaultImageSize;
-        _encryptionMask = info.EncryptionMask;
-        _levels = info.FiveLevelPaging ? 5 : 4;
-        var root = info.Symbol("swapper_pg_dir") ?? info.Symbol("init_top_pgt") ?? throw Missing("SYMBOL(swapper_pg_dir)");
-        if (!TryTranslateImage(root, out _root) || _root % PageSize != 0)
-            throw new VmcoreFormatException(-1, $"SYMBOL(swapper_pg_dir) 0x{root:x} is no page of the kernel image");
-        Array.Fill(_tableAddresses, ulong.MaxValue);
+        _tables = machine switch
+        {
+            Machines.X64 => X64PageTables.Open(physical, info, physicalEnd),
+            Machines.Arm64 => Arm64PageTables.Open(physical, info, physicalEnd),
+            _ => throw new VmcoreFormatException(-1, $"kernel memory of {Machines.NameOf(machine)} cannot be translated, only of x86_64 and aarch64"),
+        };
     }
 
-    /// <summary>Levels of page tables: 4 or 5.</summary>
-    public int Levels => _levels;
+    /// <summary>Levels of page tables: 2 to 5.</summary>
+    public int Levels => _tables.Levels;
 
-    /// <summary>Translates by the rule for the kernel image alone: linked address plus phys_base.</summary>
+    /// <summary>Bytes of the kernel's smallest page.</summary>
+    public int PageSize => _tables.PageSize;
+
+    /// <summary>Virtual address of physical address 0 in the direct map of x86_64, learnt from the address of mem_section; null when it could not be.</summary>
+    public ulong? DirectMapStart => (_tables as X64PageTables)?.DirectMap;
+
+    /// <summary>Translates by the rule for the kernel image alone.</summary>
     /// <returns>False outside the image's range.</returns>
-    public bool TryTranslateImage(ulong address, out ulong physical)
-    {
-        physical = unchecked(address - ImageStart + _physicalBase);
-        return address >= ImageStart && address - ImageStart < _imageSize;
-    }
+    public bool TryTranslateImage(ulong address, out ulong physical) => _tables.TryImage(_tables.Untagged(address), out physical);
+
+    /// <summary>Translates by the rule for the direct (linear) map of physical memory alone.</summary>
+    /// <returns>False outside of that map, or when its place is not known.</returns>
+    public bool TryTranslateDirect(ulong address, out ulong physical) => _tables.TryDirect(_tables.Untagged(address), out physical);
 
     /// <summary>Translates through the page tables.</summary>
     /// <param name="address">Virtual address.</param>
     /// <param name="physical">Physical address when mapped.</param>
-    public TranslationResult Translate(ulong address, out ulong physical)
-    {
-        physical = 0;
-        var unused = 64 - (PageShift + 9 * _levels);
-        if ((ulong)((long)(address << unused) >> unused) != address)
-            return TranslationResult.NotCanonical;
-        var table = _root;
-        for (var level = _levels - 1; ; level--)
-        {
-            var shift = PageShift + 9 * level;
-            var bytes = Table(table);
-            if (bytes is null)
-                return TranslationResult.TableMissing;
-            var entry = BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan((int)((address >> shift) & 511) * 8));
-            if ((entry & PresentBit) == 0)
-                return TranslationResult.NotPresent;
-            var target = entry & ~_encryptionMask & AddressMask;
-            // Bit 7 makes a large page of 2 MiB or 1 GiB; in the last table it is a cache attribute, in the top ones reserved.
-            var isLarge = level > 0 && (entry & LargePageBit) != 0;
-            if (isLarge && level > 2)
-                return TranslationResult.Reserved;
-            if (level == 0 || isLarge)
-            {
-                var inPage = (1UL << shift) - 1;
-                physical = (target & ~inPage) | (address & inPage);
-                return TranslationResult.Mapped;
-            }
-            table = target;
-        }
-    }
+    public TranslationResult Translate(ulong address, out ulong physical) => _tables.Walk(_tables.Untagged(address), out physical, out _);
+
+    /// <summary>Translates through the page tables and tells how far neighbours lie together.</summary>
+    /// <param name="address">Virtual address.</param>
+    /// <param name="physical">Physical address when mapped.</param>
+    /// <param name="size">Bytes of the page or block around the address, a power of two: within it virtual and physical neighbours are the same.</param>
+    public TranslationResult Translate(ulong address, out ulong physical, out ulong size) => _tables.Walk(_tables.Untagged(address), out physical, out size);
 
     /// <summary>Reads virtual memory, page by page, since neighbours need not be neighbours in physical memory.</summary>
     /// <returns>Bytes read: fewer than asked when the next page is not mapped or not in the dump.</returns>
@@ -117,12 +106,10 @@ public sealed class KernelMemory
             var at = unchecked(address + (ulong)done);
             if (at < address)
                 break; // wrapped at 2^64
-            var result = Translate(at, out var physical);
-            if (result == TranslationResult.TableMissing && TryTranslateImage(at, out physical))
-                result = TranslationResult.Mapped;
-            if (result != TranslationResult.Mapped)
+            if (Resolve(at, out var physical, out var size) != TranslationResult.Mapped)
                 break;
-            var part = destination.Slice(done, Math.Min(destination.Length - done, PageSize - (int)(at % PageSize)));
+            var left = size - (at & (size - 1));
+            var part = destination.Slice(done, (int)Math.Min((ulong)(destination.Length - done), left));
             var got = _physical(physical, part);
             done += got;
             if (got < part.Length)
@@ -131,18 +118,95 @@ public sealed class KernelMemory
         return done;
     }
 
-    private byte[]? Table(ulong address)
+    /// <summary>Reads all of the bytes, or says where and why not.</summary>
+    public bool TryRead(ulong address, Span<byte> destination, out MemoryFault fault)
     {
-        var slot = (int)((address >> PageShift) % CachedTables);
-        if (_tableAddresses[slot] == address)
-            return _tables[slot];
-        var bytes = _tables[slot] ??= new byte[PageSize];
-        _tableAddresses[slot] = ulong.MaxValue;
-        if (_physical(address, bytes) != PageSize)
-            return null;
-        _tableAddresses[slot] = address;
-        return bytes;
+        fault = default;
+        var got = Read(address, destination);
+        if (got == destination.Length)
+            return true;
+        var at = unchecked(address + (ulong)got);
+        fault = at < address
+            ? new MemoryFault(at, TranslationResult.NotCanonical, 0)
+            : new MemoryFault(at, Resolve(at, out var physical, out _), physical);
+        return false;
     }
 
-    private static VmcoreFormatException Missing(string key) => new(-1, $"VMCOREINFO has no {key}: kernel memory cannot be translated");
+    /// <summary>Reads all of the bytes.</summary>
+    public bool TryRead(ulong address, Span<byte> destination) => Read(address, destination) == destination.Length;
+
+    /// <summary>Reads a little-endian integer of 8 bytes, or a pointer.</summary>
+    public bool TryReadUInt64(ulong address, out ulong value)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        var found = TryRead(address, bytes);
+        value = found ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : 0;
+        return found;
+    }
+
+    /// <summary>Reads a little-endian integer of 4 bytes.</summary>
+    public bool TryReadUInt32(ulong address, out uint value)
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        var found = TryRead(address, bytes);
+        value = found ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
+        return found;
+    }
+
+    /// <summary>Reads a little-endian integer of 4 bytes with a sign.</summary>
+    public bool TryReadInt32(ulong address, out int value)
+    {
+        var found = TryReadUInt32(address, out var bits);
+        value = unchecked((int)bits);
+        return found;
+    }
+
+    /// <summary>Reads a little-endian integer of 2 bytes.</summary>
+    public bool TryReadUInt16(ulong address, out ushort value)
+    {
+        Span<byte> bytes = stackalloc byte[2];
+        var found = TryRead(address, bytes);
+        value = found ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : (ushort)0;
+        return found;
+    }
+
+    /// <summary>Reads one byte.</summary>
+    public bool TryReadByte(ulong address, out byte value)
+    {
+        value = 0;
+        return TryRead(address, new Span<byte>(ref value));
+    }
+
+    /// <summary>Reads the bytes of a C string, without its NUL.</summary>
+    /// <param name="address">Its first byte.</param>
+    /// <param name="maximum">The most bytes it may have, at most <see cref="LongestText"/>.</param>
+    /// <param name="text">The bytes up to the NUL; without one, all that were read.</param>
+    /// <returns>False when a byte before the NUL could not be read; a string longer than <paramref name="maximum"/> is cut there.</returns>
+    public bool TryReadText(ulong address, int maximum, out byte[] text)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(maximum, LongestText);
+        Span<byte> bytes = stackalloc byte[maximum];
+        var got = Read(address, bytes);
+        var end = bytes[..got].IndexOf((byte)0);
+        text = bytes[..(end < 0 ? got : end)].ToArray();
+        return end >= 0 || got == maximum;
+    }
+
+    /// <summary>Walks a kernel list (struct list_head, circular): see <see cref="ListWalk"/>.</summary>
+    /// <param name="head">Address of the list's head, which is no entry itself.</param>
+    /// <param name="maximum">The most entries that are followed.</param>
+    public ListWalk WalkList(ulong head, int maximum) => new(this, head, maximum);
+
+    internal static VmcoreFormatException Missing(string key) => new(-1, $"VMCOREINFO has no {key}: kernel memory cannot be translated");
+
+    // Where a table is missing the two rules still hold: in a dump that was cut short they are what is left.
+    private TranslationResult Resolve(ulong address, out ulong physical, out ulong size)
+    {
+        var untagged = _tables.Untagged(address);
+        var result = _tables.Walk(untagged, out physical, out size);
+        if (result != TranslationResult.TableMissing || !(_tables.TryImage(untagged, out physical) || _tables.TryDirect(untagged, out physical)))
+            return result;
+        size = (ulong)PageSize;
+        return TranslationResult.Mapped;
+    }
 }
