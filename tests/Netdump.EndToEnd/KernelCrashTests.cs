@@ -78,7 +78,7 @@ public partial class KernelCrashTests
         return crash;
     }
 
-    private static void AssertEqualsProcVmcore(Guest guest, string vmcore)
+    internal static void AssertEqualsProcVmcore(Guest guest, string vmcore)
     {
         Match said = DigestLine().Match(guest.Console);
         Assert.True(said.Success, "the capture kernel printed no digest of /proc/vmcore:\n" + guest.Console);
@@ -88,7 +88,7 @@ public partial class KernelCrashTests
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(vmcore));
     }
 
-    private static string AssertLog(Guest guest, string crash, string head)
+    internal static string AssertLog(Guest guest, string crash, string head)
     {
         string log = File.ReadAllText(Path.Combine(crash, "log"));
         // What the dead kernel said long before arming (its ring), just before the crash (netconsole), and the panic itself.
