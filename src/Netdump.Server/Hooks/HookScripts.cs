@@ -120,7 +120,8 @@ public sealed partial class HookScripts
         }
         catch (OperationCanceledException)
         {
-            _ = Kill(-process.Id, KillSignal);
+            // On a machine so busy that setsid has not run yet there is no such group.
+            if (Kill(-process.Id, KillSignal) != 0) process.Kill();
             await process.WaitForExitAsync(CancellationToken.None);
             Log.HookKilled(_log, name, address, limit.TotalSeconds);
             return null;

@@ -64,7 +64,7 @@ internal sealed class OriginalServer : IDisposable
             pfn = TakePage(pfn, pages, pageSize, file);
         if (StopsAfter < pages)
         {
-            var silence = Environment.TickCount64 + 3000;
+            var silence = Environment.TickCount64 + 5000;
             while (Environment.TickCount64 < silence)
                 _ = Receive();
             return file;

@@ -357,7 +357,7 @@ public sealed class CrashLogTests : IDisposable
 
     private static async Task Until(Func<bool> condition)
     {
-        for (int i = 0; i < 500 && !condition(); i++) await Task.Delay(10);
+        for (int i = 0; i < 6000 && !condition(); i++) await Task.Delay(10);
         Assert.True(condition());
     }
 }

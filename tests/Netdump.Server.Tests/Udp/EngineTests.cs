@@ -8,7 +8,7 @@ namespace Netdump.Server.Tests.Udp;
 
 public sealed class EngineTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     /// <summary>Answers every datagram with its own bytes and remembers which thread saw which sender.</summary>
     private sealed class Echo(int number, DatagramSender sender, ConcurrentQueue<(int Lane, Peer Peer, byte[] Bytes)> seen) : DatagramHandler
@@ -226,8 +226,8 @@ public sealed class EngineTests
         for (int sent = 0; sent < Count; sent++)
         {
             socket.Send(datagram);
-            // The sender must not outrun the buffer: this test counts, it does not measure.
-            if (sent % 1000 == 999) SpinWait.SpinUntil(() => engine.Counters[0].Datagrams > sent - 1000, Limit);
+            // The sender must not outrun the buffer, which the system may keep near 200 KiB: this test counts, it does not measure.
+            if (sent % 100 == 99) SpinWait.SpinUntil(() => engine.Counters[0].Datagrams > sent - 100, Limit);
         }
 
         Assert.True(SpinWait.SpinUntil(() => engine.Counters[0].Datagrams == Count, Limit));

@@ -70,8 +70,7 @@ internal sealed class ServerUnderTest : IDisposable
     {
         string directory = Directory.CreateDirectory(Path.Combine(Options.Store, "scripts")).FullName;
         string path = Path.Combine(directory, name);
-        File.WriteAllText(path, "#!/bin/sh\n" + body + "\n");
-        File.SetUnixFileMode(path, (UnixFileMode)0b111_000_000);
+        ExecutableFile.Write(path, "#!/bin/sh\n" + body + "\n");
     }
 
     public void Dispose()
