@@ -10,7 +10,7 @@ namespace Netdump.Vmcore;
 /// </remarks>
 public sealed unsafe partial class DumpWindows : IDisposable
 {
-    /// <summary>Bytes of a window, aligned to as much in the file.</summary>
+    /// <summary>Bytes of a window where nothing else is asked for, aligned to as much in the file.</summary>
     public const int WindowLength = 4 << 20;
 
     /// <summary>The most bytes one <see cref="Slice"/> may ask for: the largest page.</summary>
@@ -23,16 +23,19 @@ public sealed unsafe partial class DumpWindows : IDisposable
     // Two windows: pages that are asked for again lie a little behind the newest ones.
     private readonly Window[] _windows = [new(), new()];
     private readonly DumpBytes _bytes;
+    private readonly int _windowLength;
     private byte[]? _straddling;
     private int _latest;
 
     /// <summary>Creates the reader.</summary>
     /// <param name="bytes">The file; stays the caller's.</param>
-    /// <param name="mapped">Whether to map it (for /proc/vmcore).</param>
-    public DumpWindows(DumpBytes bytes, bool mapped)
+    /// <param name="mapped">Whether to map it (for /proc/vmcore); only a plain file can be.</param>
+    /// <param name="windowLength">Bytes of a window: a power of two and at least 64 KiB.</param>
+    public DumpWindows(DumpBytes bytes, bool mapped, int windowLength = WindowLength)
     {
         _bytes = bytes;
-        IsMapped = mapped;
+        _windowLength = windowLength;
+        IsMapped = mapped && bytes is FileBytes;
     }
 
     /// <summary>Whether windows are mapped: false from the start for ordinary files, or after the file refused.</summary>
@@ -48,8 +51,8 @@ public sealed unsafe partial class DumpWindows : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, MaximumSlice);
         if (offset >= _bytes.Length)
             return default;
-        var inWindow = (int)(offset % WindowLength);
-        if (inWindow + length > WindowLength)
+        var inWindow = (int)(offset % _windowLength);
+        if (inWindow + length > _windowLength)
         {
             _straddling ??= GC.AllocateUninitializedArray<byte>(MaximumSlice);
             return _straddling.AsSpan(0, _bytes.Read(offset, _straddling.AsSpan(0, length)));
@@ -79,10 +82,10 @@ public sealed unsafe partial class DumpWindows : IDisposable
     private void Fill(Window window, long start)
     {
         window.Release();
-        var length = (int)Math.Min(WindowLength, _bytes.Length - start);
+        var length = (int)Math.Min(_windowLength, _bytes.Length - start);
         if (IsMapped)
         {
-            var address = Map(0, (nuint)length, ProtectionRead, MapPrivate, (int)_bytes.Handle.DangerousGetHandle(), start);
+            var address = Map(0, (nuint)length, ProtectionRead, MapPrivate, (int)((FileBytes)_bytes).Handle.DangerousGetHandle(), start);
             if (address != -1)
             {
                 window.SetMapped(start, address, length);
@@ -91,7 +94,7 @@ public sealed unsafe partial class DumpWindows : IDisposable
             if (Marshal.GetLastPInvokeError() != ErrorAgain)
                 IsMapped = false;
         }
-        window.SetRead(start, _bytes);
+        window.SetRead(start, _bytes, _windowLength);
     }
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
@@ -118,9 +121,9 @@ public sealed unsafe partial class DumpWindows : IDisposable
             Start = start;
         }
 
-        public void SetRead(long start, DumpBytes bytes)
+        public void SetRead(long start, DumpBytes bytes, int windowLength)
         {
-            _buffer ??= GC.AllocateUninitializedArray<byte>(WindowLength);
+            _buffer ??= GC.AllocateUninitializedArray<byte>(windowLength);
             Length = bytes.Read(start, _buffer);
             Start = start;
         }

@@ -1,78 +1,137 @@
 using Netdump.Vmcore.Elf;
+using Netdump.Vmcore.Kdump;
 using Netdump.Vmcore.Log;
 using Netdump.Vmcore.Memory;
 
 namespace Netdump.Vmcore;
 
-/// <summary>An open dump: headers and notes read and checked, memory at hand.</summary>
+/// <summary>An open dump of any format: headers and notes read and checked, memory at hand.</summary>
 public sealed class VmcoreFile : IDisposable
 {
     private const int DefaultPageSize = 4096;
 
-    private VmcoreFile(DumpBytes bytes, ElfCoreHeader header, IReadOnlyList<ElfNote> notes)
+    private readonly DumpBytes[] _files;
+
+    private VmcoreFile(DumpBytes bytes, ElfCoreHeader elf)
     {
-        Bytes = bytes;
-        Header = header;
-        Notes = notes;
-        Processors = header.Machine == ElfCoreHeader.MachineX64 ? ProcessorStatus.From(notes) : [];
-        foreach (var note in notes)
-            if (note.Name == "VMCOREINFO" && Info is null)
-                Info = VmcoreInfo.Parse(note.Description.Span);
-        PageSize = Info?.PageSize ?? DefaultPageSize;
-        Physical = new PhysicalMemory(bytes, header, PageSize);
-        foreach (var segment in header.Segments)
+        _files = [bytes];
+        Elf = elf;
+        (Machine, IsBigEndian) = (elf.Machine, elf.IsBigEndian);
+        NotesArea = DumpNotes.Of(bytes, elf);
+        Notes = ElfNotes.Parse(NotesArea, elf.NotesOffset, IsBigEndian);
+        Info = DumpNotes.FindInfo(Notes);
+        if (Info is null && elf.LacksPhysicalAddresses)
+            throw new VmcoreFormatException(elf.NotesOffset, "a core without physical addresses: of a process, not of a kernel");
+        Processors = ProcessorStatus.From(Notes, Machine, IsBigEndian);
+        Physical = new ElfMemory(bytes, elf, Info?.PageSize ?? DefaultPageSize);
+        foreach (var segment in elf.Segments)
             if (segment.FileSize > 0)
                 LengthNeeded = Math.Max(LengthNeeded, segment.Offset + segment.FileSize);
     }
 
-    /// <summary>The file.</summary>
-    public DumpBytes Bytes { get; }
+    private VmcoreFile(KdumpSet set)
+    {
+        _files = set.Files;
+        Kdump = set.First.Header;
+        var bytes = set.First.Bytes;
+        IsBigEndian = Kdump.IsBigEndian;
+        NotesArea = DumpNotes.Of(bytes, Kdump);
+        Notes = ElfNotes.Parse(NotesArea, Kdump.Notes.Offset, IsBigEndian);
+        Info = DumpNotes.FindInfo(Notes) ?? DumpNotes.ReadInfo(bytes, Kdump);
+        Machine = Machines.ByName(Kdump.Utsname[4]);
+        if (Machine == Machines.Unknown && Info is not null)
+            Machine = Info.UnsignedNumber("kimage_voffset") is not null ? Machines.Arm64
+                : Info.PhysicalBase is not null && Kdump.Is64 ? Machines.X64 : Machine;
+        Processors = ProcessorStatus.From(Notes, Machine, IsBigEndian);
+        MissingPages = set.MissingPages;
+        Physical = new KdumpMemory(set.Parts);
+        LengthNeeded = set.LengthNeeded;
+        IsUnfinished = set.IsMarkedIncomplete;
+    }
 
-    /// <summary>ELF header and program headers.</summary>
-    public ElfCoreHeader Header { get; }
+    /// <summary>The file; of a split dump the one with the lowest pages.</summary>
+    public DumpBytes Bytes => _files[0];
+
+    /// <summary>ELF header and program headers; null for a kdump-compressed dump.</summary>
+    public ElfCoreHeader? Elf { get; }
+
+    /// <summary>The header of a kdump-compressed dump, of a split one the file's with the lowest pages; null for an ELF core.</summary>
+    public KdumpHeader? Kdump { get; }
+
+    /// <summary>The dumped machine: see <see cref="Machines"/>.</summary>
+    public ushort Machine { get; }
+
+    /// <summary>Byte order of the dumped machine.</summary>
+    public bool IsBigEndian { get; }
+
+    /// <summary>The notes as they lie in the file, an ELF PT_NOTE's content; empty when there are none.</summary>
+    public ReadOnlyMemory<byte> NotesArea { get; }
 
     /// <summary>All notes in the file's order.</summary>
     public IReadOnlyList<ElfNote> Notes { get; }
 
-    /// <summary>The registers of each CPU that saved them; empty for machines other than x86_64.</summary>
+    /// <summary>The registers of each CPU that saved them; empty for machines whose registers are not known.</summary>
     public IReadOnlyList<ProcessorStatus> Processors { get; }
 
-    /// <summary>VMCOREINFO, or null when the core carries none.</summary>
+    /// <summary>VMCOREINFO, or null when the dump carries none.</summary>
     public VmcoreInfo? Info { get; }
 
-    /// <summary>Bytes of a page: the kernel's PAGESIZE, 4096 without VMCOREINFO.</summary>
-    public int PageSize { get; }
+    /// <summary>Bytes of a page: the kdump file's block, an ELF core's PAGESIZE in VMCOREINFO (4096 without).</summary>
+    public int PageSize => Physical.PageSize;
 
     /// <summary>Physical memory.</summary>
     public PhysicalMemory Physical { get; }
 
-    /// <summary>Bytes the segments say the file has.</summary>
+    /// <summary>Pages of a split dump that none of the files given holds; empty for others.</summary>
+    public IReadOnlyList<PageRange> MissingPages { get; } = [];
+
+    /// <summary>Bytes the file has by its headers (an ELF core's segments, a kdump file's table of pages).</summary>
     public long LengthNeeded { get; }
 
-    /// <summary>Whether the file ends before its segments do.</summary>
+    /// <summary>Whether the file ends before its segments (or its table of pages) do.</summary>
     public bool IsTruncated => Bytes.Length < LengthNeeded;
 
-    /// <summary>Opens an ELF core. A file cut short inside its memory opens (see <see cref="IsTruncated"/>), one without its headers does not.</summary>
-    /// <exception cref="VmcoreFormatException">Not a 64-bit ELF core, or its headers or notes are cut short or corrupt.</exception>
+    /// <summary>Whether the writer marked the dump as unfinished: it ran out of space, or was interrupted.</summary>
+    public bool IsUnfinished { get; private init; }
+
+    /// <summary>Whether all is there: not marked, not cut short, no part missing.</summary>
+    public bool IsComplete => !IsUnfinished && !IsTruncated && MissingPages.Count == 0;
+
+    /// <summary>Opens a dump, judged by its content. One that is cut short inside its memory opens (see <see cref="IsComplete"/>), one without its headers does not.</summary>
+    /// <exception cref="VmcoreFormatException">No dump that is known, or its headers or notes are cut short or corrupt.</exception>
     /// <exception cref="IOException">The file cannot be opened or read; also <see cref="UnauthorizedAccessException"/>.</exception>
-    public static VmcoreFile Open(string path)
+    public static VmcoreFile Open(string path) => Open([path]);
+
+    /// <summary>Opens a dump of one file, or the files of a split one in any order.</summary>
+    /// <exception cref="VmcoreFormatException">No dump that is known, headers or notes are corrupt, or the files are not of one split dump.</exception>
+    /// <exception cref="IOException">A file cannot be opened or read; also <see cref="UnauthorizedAccessException"/>.</exception>
+    public static VmcoreFile Open(IReadOnlyList<string> paths)
     {
-        var bytes = DumpBytes.Open(path);
+        var files = new List<DumpBytes>();
         try
         {
-            var header = ReadHeader(bytes);
-            return new VmcoreFile(bytes, header, ReadNotes(bytes, header));
+            foreach (var path in paths)
+                files.Add(DumpBytes.Open(path));
+            Span<byte> start = stackalloc byte[16];
+            start = start[..files[0].Read(0, start)];
+            if (KdumpHeader.IsKdump(start))
+                return new VmcoreFile(KdumpSet.Join(files));
+            if (files.Count > 1)
+                throw new VmcoreFormatException(0, $"{paths[0]} is no part of a split dump, which only kdump-compressed ones are");
+            var elf = DumpNotes.ReadHeader(files[0]);
+            return new VmcoreFile(files[0], elf) { IsUnfinished = elf.IsMarkedIncomplete };
         }
         catch
         {
-            bytes.Dispose();
+            foreach (var file in files)
+                file.Dispose();
             throw;
         }
     }
 
     /// <summary>The dead kernel's virtual memory, with a cache of its own: one for each thread.</summary>
     /// <exception cref="VmcoreFormatException">A machine other than x86_64 and arm64, or VMCOREINFO lacks what translation needs.</exception>
-    public KernelMemory OpenKernelMemory() => new(Physical.Read, RequireInfo(), Header.Machine, Physical.EndPage * (ulong)PageSize);
+    public KernelMemory OpenKernelMemory() => new(Physical.Read, RequireInfo(), Machine, Physical.EndPage * (ulong)PageSize);
 
     /// <summary>Reads the dead kernel's log, oldest record first.</summary>
     /// <exception cref="VmcoreFormatException">The log cannot be found in this dump; the message says why.</exception>
@@ -83,36 +142,12 @@ public sealed class VmcoreFile : IDisposable
     public LogRing OpenLog() => KernelLog.Open(OpenKernelMemory().Read, RequireInfo());
 
     /// <inheritdoc/>
-    public void Dispose() => Bytes.Dispose();
+    public void Dispose()
+    {
+        Physical.Dispose();
+        foreach (var file in _files)
+            file.Dispose();
+    }
 
     private VmcoreInfo RequireInfo() => Info ?? throw new VmcoreFormatException(-1, "the dump carries no VMCOREINFO: kernel memory cannot be translated");
-
-    private static ElfCoreHeader ReadHeader(DumpBytes bytes)
-    {
-        var area = ReadExactly(bytes, 0, (int)Math.Min(ElfCoreHeader.FileHeaderLength, bytes.Length));
-        // Twice at most: with PN_XNUM the first answer only reaches the section header that holds the count.
-        for (var needed = ElfCoreHeader.MeasureTables(area); needed > area.Length; needed = ElfCoreHeader.MeasureTables(area))
-            area = ReadExactly(bytes, 0, needed);
-        return ElfCoreHeader.Parse(area);
-    }
-
-    private static IReadOnlyList<ElfNote> ReadNotes(DumpBytes bytes, ElfCoreHeader header)
-    {
-        if (header.NotesLength == 0)
-            return [];
-        if (header.NotesLength > ElfCoreHeader.MaximumLength)
-            throw new VmcoreFormatException(header.NotesOffset, $"{header.NotesLength} bytes of notes, {ElfCoreHeader.MaximumLength} at most are read");
-        return ElfNotes.Parse(ReadExactly(bytes, header.NotesOffset, (int)header.NotesLength), header.NotesOffset);
-    }
-
-    private static byte[] ReadExactly(DumpBytes bytes, long offset, int length)
-    {
-        // Checked before the array is made: a few hostile bytes must not cost megabytes.
-        if (length > bytes.Length || offset > bytes.Length - length)
-            throw new VmcoreFormatException(bytes.Length, $"the file ends inside its headers, which lie up to offset 0x{offset + length:x}");
-        var area = GC.AllocateUninitializedArray<byte>(length);
-        return bytes.Read(offset, area) == length
-            ? area
-            : throw new VmcoreFormatException(offset, $"the file became shorter than {bytes.Length} bytes while it was read");
-    }
 }

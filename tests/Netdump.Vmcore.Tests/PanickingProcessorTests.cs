@@ -37,6 +37,6 @@ public class PanickingProcessorTests
     }
 
     private static int Find((int Pid, bool InKernel)[] notes, params (uint Caller, string Text)[] log) => PanickingProcessor.Find(
-        ProcessorStatus.From(notes.Select(n => new ElfNote("CORE", 1, SyntheticCore.Status(n.Pid, codeSegment: n.InKernel ? 0x10UL : 0x33UL), 0))),
+        ProcessorStatus.From(notes.Select(n => new ElfNote("CORE", 1, SyntheticCore.Status(n.Pid, codeSegment: n.InKernel ? 0x10UL : 0x33UL), 0)), Machines.X64),
         [.. log.Select((l, i) => new LogRecord((ulong)i, 0, 0, 0, 0, l.Caller, Encoding.ASCII.GetBytes(l.Text), null, null))]);
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Netdump.Vmcore.Elf;
 using Netdump.Vmcore.Log;
 using Netdump.Vmcore.Memory;
 
@@ -17,9 +18,9 @@ public sealed class RealCoreTests : IDisposable
         Assert.Equal(2, _file.Processors.Count);
         Assert.All(_file.Notes.Take(2), n => Assert.Equal(336, n.Description.Length));
         Assert.Equal(File.ReadAllBytes(SharedData.File(Crash, "vmcoreinfo.txt")), _file.Notes[2].Description.ToArray());
-        Assert.Equal(0x2000, _file.Header.HeaderAreaLength);
+        Assert.Equal(0x2000, _file.Elf!.HeaderAreaLength);
         Assert.False(_file.IsTruncated);
-        Assert.True(_file.Physical.IsPageAligned);
+        Assert.True(((ElfMemory)_file.Physical).IsPageAligned);
     }
 
     [Fact]
@@ -49,8 +50,8 @@ public sealed class RealCoreTests : IDisposable
     [Fact]
     public void Item10_both_copies_of_the_kernel_image_are_alike()
     {
-        var image = _file.Header.Segments[1];
-        var direct = _file.Header.Segments[3];
+        var image = _file.Elf!.Segments[1];
+        var direct = _file.Elf!.Segments[3];
         var one = new byte[1 << 20];
         var other = new byte[1 << 20];
         _file.Bytes.Read(image.Offset, one);
@@ -79,7 +80,7 @@ public sealed class RealCoreTests : IDisposable
     public void Item38_the_direct_map_is_one_constant_away()
     {
         var memory = _file.OpenKernelMemory();
-        var direct = _file.Header.Segments[3];
+        var direct = _file.Elf!.Segments[3];
         var offset = direct.VirtualAddress - direct.PhysicalAddress;
         for (var at = direct.PhysicalAddress; at < 0xc000000; at += 0x1000)
         {

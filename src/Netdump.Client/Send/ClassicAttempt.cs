@@ -46,7 +46,7 @@ internal sealed class ClassicAttempt : IDisposable
             new ClassicClientOptions
             {
                 Profile = options.Profile,
-                Machine = source.File.Header.Machine,
+                Machine = source.File.Machine,
                 PageSize = (uint)source.PageSize,
                 Magic = options.Magic,
                 Memory = memory,

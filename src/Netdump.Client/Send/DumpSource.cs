@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Netdump.Vmcore;
+using Netdump.Vmcore.Elf;
 using Netdump.Vmcore.Log;
 using Netdump.Vmcore.Memory;
 
@@ -15,12 +16,15 @@ public sealed class DumpSource : IDisposable
     private static readonly int[] NarrowRegisters = [5, 11, 12, 13, 14, 4, 10, 23, 24, 25, 26, 15, 16, 17, 18, 19, 20];
 
     private readonly DumpWindows _windows;
+    private readonly ElfMemory _memory;
     private readonly byte[] _scratch;
     private readonly HeaderArea _header;
 
     private DumpSource(VmcoreFile file, bool mapped)
     {
         File = file;
+        _memory = file.Physical as ElfMemory
+            ?? throw new VmcoreFormatException(0, "the classic transport sends ELF cores, this is a kdump-compressed dump: make it one with netdump filter --format elf");
         _windows = new DumpWindows(file.Bytes, mapped);
         _scratch = new byte[file.PageSize];
         _header = HeaderArea.For(file);
@@ -34,10 +38,10 @@ public sealed class DumpSource : IDisposable
     public int PageSize => File.PageSize;
 
     /// <summary>Pages of memory, ascending and disjoint: the PT_LOAD ranges rounded out to pages.</summary>
-    public IReadOnlyList<PageRange> Pages => File.Physical.Ranges;
+    public IReadOnlyList<PageRange> Pages => _memory.Ranges;
 
     /// <summary>How many pages there are to send.</summary>
-    public ulong RamPages => File.Physical.PageCount;
+    public ulong RamPages => _memory.PageCount;
 
     /// <summary>Bytes of the header area: ELF header, program headers and notes, in the layout of /proc/vmcore. A multiple of the page size.</summary>
     public long HeaderLength => _header.Length;
@@ -51,7 +55,7 @@ public sealed class DumpSource : IDisposable
         get
         {
             var lowest = ulong.MaxValue;
-            foreach (var segment in File.Header.Segments)
+            foreach (var segment in File.Elf!.Segments)
                 if (segment.IsMemory && segment.VirtualAddress > long.MaxValue)
                     lowest = Math.Min(lowest, unchecked(segment.VirtualAddress - segment.PhysicalAddress));
             return lowest == ulong.MaxValue ? 0 : lowest;
@@ -91,14 +95,14 @@ public sealed class DumpSource : IDisposable
     {
         try
         {
-            var offset = File.Physical.Locate(page);
+            var offset = _memory.Locate(page);
             if (offset >= 0)
             {
                 bytes = _windows.Slice(offset, PageSize);
                 return bytes.Length == PageSize;
             }
             bytes = _scratch;
-            return File.Physical.Read(page * (ulong)PageSize, _scratch) == PageSize;
+            return _memory.Read(page * (ulong)PageSize, _scratch) == PageSize;
         }
         catch (IOException)
         {
@@ -180,6 +184,8 @@ public sealed class DumpSource : IDisposable
 
     private ReadOnlyMemory<byte> FindRegisters()
     {
+        if (File.Machine != Machines.X64)
+            return default; // the protocol's registers are of i386 and x86_64
         var index = PanickingProcessor.Find(File.Processors, ReadLog());
         return index < 0 ? default : File.Processors[index].Registers;
     }

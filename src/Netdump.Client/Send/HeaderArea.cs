@@ -35,7 +35,7 @@ internal sealed class HeaderArea
 
     public static HeaderArea For(VmcoreFile file)
     {
-        var length = file.Header.HeaderAreaLength;
+        var length = file.Elf!.HeaderAreaLength;
         return IsAsServed(file) && length % file.PageSize == 0 ? new HeaderArea(file.Bytes, length) : new HeaderArea(Make(file));
     }
 
@@ -51,20 +51,20 @@ internal sealed class HeaderArea
 
     private static bool IsAsServed(VmcoreFile file)
     {
-        foreach (var segment in file.Header.Segments)
+        foreach (var segment in file.Elf!.Segments)
             if (segment.Type == ElfSegment.Load && (!segment.IsMemory || (ulong)segment.FileSize != segment.MemorySize))
                 return false;
-        return file.Physical.IsPageAligned;
+        return ((ElfMemory)file.Physical).IsPageAligned;
     }
 
     private static byte[] Make(VmcoreFile file)
     {
-        var ranges = file.Physical.Ranges;
+        var ranges = ((ElfMemory)file.Physical).Ranges;
         if (ranges.Count is 0 or > MostSegments)
             return [];
         var page = (ulong)file.PageSize;
         var notesAt = RoundUp((ulong)(FileHeaderLength + (ranges.Count + 1) * ProgramHeaderLength), page);
-        var notesLength = file.Header.NotesLength;
+        var notesLength = file.Elf!.NotesLength;
         var memoryAt = RoundUp(notesAt + (ulong)notesLength, page);
         var area = new byte[memoryAt];
 
@@ -76,7 +76,7 @@ internal sealed class HeaderArea
         BinaryPrimitives.WriteUInt16LittleEndian(area.AsSpan(54), ProgramHeaderLength);
         BinaryPrimitives.WriteUInt16LittleEndian(area.AsSpan(56), (ushort)(ranges.Count + 1));
         area.AsSpan(58, 6).Clear();
-        _ = file.Bytes.Read(file.Header.NotesOffset, area.AsSpan((int)notesAt, (int)notesLength));
+        _ = file.Bytes.Read(file.Elf.NotesOffset, area.AsSpan((int)notesAt, (int)notesLength));
 
         Write(area.AsSpan(FileHeaderLength), ElfSegment.Note, 0, notesAt, 0, 0, (ulong)notesLength, 4);
         var at = FileHeaderLength;
@@ -84,7 +84,7 @@ internal sealed class HeaderArea
         {
             at += ProgramHeaderLength;
             var (first, length) = (range.First * page, range.Count * page);
-            Write(area.AsSpan(at), ElfSegment.Load, 7, memoryAt, VirtualAddress(file.Header, first, length), first, length, 0);
+            Write(area.AsSpan(at), ElfSegment.Load, 7, memoryAt, VirtualAddress(file.Elf, first, length), first, length, 0);
             memoryAt += length;
         }
         return area;

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Text;
 
 namespace Netdump.Vmcore.Elf;
@@ -21,17 +20,19 @@ public static class ElfNotes
     /// <summary>Reads the notes. Names and descriptions are padded to 4 bytes, in 64-bit cores too; an all-zero header ends the list.</summary>
     /// <param name="area">The segment's bytes.</param>
     /// <param name="fileOffset">Where the segment begins in the file, for <see cref="ElfNote.Offset"/> and errors.</param>
+    /// <param name="isBigEndian">Byte order of the machine that wrote them.</param>
     /// <exception cref="VmcoreFormatException">A note is larger than what is left of the segment, or there are too many.</exception>
-    public static IReadOnlyList<ElfNote> Parse(ReadOnlyMemory<byte> area, long fileOffset)
+    public static IReadOnlyList<ElfNote> Parse(ReadOnlyMemory<byte> area, long fileOffset, bool isBigEndian = false)
     {
         var notes = new List<ElfNote>();
         var bytes = area.Span;
+        var fields = new FieldReader(bytes, isBigEndian);
         var at = 0;
         while (bytes.Length - at >= HeaderLength)
         {
-            var nameLength = BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
-            var length = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 4)..]);
-            var type = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 8)..]);
+            var nameLength = fields.U32(at);
+            var length = fields.U32(at + 4);
+            var type = fields.U32(at + 8);
             if (nameLength == 0 && length == 0 && type == 0)
                 break;
             var left = (uint)(bytes.Length - at - HeaderLength);

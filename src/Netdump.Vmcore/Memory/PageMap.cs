@@ -2,31 +2,6 @@ using Netdump.Vmcore.Elf;
 
 namespace Netdump.Vmcore.Memory;
 
-/// <summary>Pages from <paramref name="First"/> on.</summary>
-/// <param name="First">Page frame number.</param>
-/// <param name="Count">Pages.</param>
-public readonly record struct PageRange(ulong First, ulong Count)
-{
-    /// <summary>First page behind the range.</summary>
-    public ulong End => First + Count;
-}
-
-/// <summary>What a dump says about one page frame.</summary>
-public enum PageState
-{
-    /// <summary>No segment describes it: a hole in physical memory.</summary>
-    NotMemory,
-
-    /// <summary>Its bytes are in the file.</summary>
-    Present,
-
-    /// <summary>Memory whose bytes the producer left out (beyond p_filesz): zero or filtered, which cannot be told apart.</summary>
-    NotInDump,
-
-    /// <summary>Its bytes lie beyond the end of a file that was cut short.</summary>
-    Lost,
-}
-
 /// <summary>Where in the file each page frame of a core's segments lies. Built once; lookups are binary searches over disjoint runs.</summary>
 /// <remarks>
 /// Segments may overlap (the kernel image is in /proc/vmcore twice) and begin or end inside a page. A page comes from a segment that holds
@@ -38,6 +13,7 @@ internal sealed class PageMap
     private readonly int _pageSize;
     private readonly List<Run> _whole;
     private readonly Dictionary<ulong, List<Piece>> _pieces;
+    private readonly List<PageRange> _ram;
     private readonly List<PageRange> _present;
     private readonly List<PageRange> _leftOut;
 
@@ -70,7 +46,7 @@ internal sealed class PageMap
             var held = (ulong)Math.Clamp(fileLength - offset, 0, (long)declared);
             Add(start, start + held, offset, whole, edges);
         }
-        Ram = Union(described);
+        _ram = Union(described);
         _leftOut = Union(leftOut);
         _present = Union(stored);
         _whole = Disjoint(whole, page);
@@ -85,7 +61,7 @@ internal sealed class PageMap
                 _pieces[pfn] = list = [];
             list.Add(edge);
         }
-        foreach (var range in Ram)
+        foreach (var range in _ram)
             RamPages += range.Count;
     }
 
@@ -93,7 +69,7 @@ internal sealed class PageMap
     public bool IsPageAligned { get; }
 
     /// <summary>The pages the segments touch, ascending, disjoint, each page once.</summary>
-    public IReadOnlyList<PageRange> Ram { get; }
+    public IReadOnlyList<PageRange> Ram => _ram;
 
     /// <summary>How many those are.</summary>
     public ulong RamPages { get; }
@@ -105,6 +81,16 @@ internal sealed class PageMap
     {
         var index = FindWhole(pfn);
         return index < 0 ? -1 : _whole[index].Offset + (long)(pfn - _whole[index].First) * _pageSize;
+    }
+
+    /// <summary>Sets the bits of pages that are memory (<paramref name="stored"/>: whose bytes the file holds or held), clears the others.</summary>
+    public void CopyBits(ulong first, Span<ulong> bits, bool stored)
+    {
+        bits.Clear();
+        var ranges = stored ? _present : _ram;
+        var end = first + (ulong)bits.Length * 64;
+        for (var i = FirstEndingAfter(ranges, first); i < ranges.Count && ranges[i].First < end; i++)
+            PageBits.Set(bits, Math.Max(ranges[i].First, first) - first, Math.Min(ranges[i].End, end) - first);
     }
 
     /// <summary>The pieces of a page that no segment holds whole; null when there are none.</summary>
@@ -133,6 +119,20 @@ internal sealed class PageMap
                 return true;
         }
         return false;
+    }
+
+    private static int FirstEndingAfter(List<PageRange> ranges, ulong pfn)
+    {
+        int low = 0, high = ranges.Count;
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (ranges[middle].End <= pfn)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
     }
 
     private int FindWhole(ulong pfn)

@@ -1,5 +1,3 @@
-using Netdump.Vmcore.Elf;
-
 namespace Netdump.Vmcore.Memory;
 
 /// <summary>Reads memory at an address.</summary>
@@ -8,46 +6,83 @@ namespace Netdump.Vmcore.Memory;
 /// <returns>Bytes read: fewer than asked when a page behind them is not there.</returns>
 public delegate int MemoryReader(ulong address, Span<byte> destination);
 
-/// <summary>The dumped machine's physical memory. Any number of threads may read.</summary>
-public sealed class PhysicalMemory
+/// <summary>The dumped machine's physical memory, whatever the file's format. Any number of threads may read.</summary>
+/// <remarks>A page that is not there is an ordinary result (<see cref="PageState"/>), never an exception.</remarks>
+public abstract class PhysicalMemory : IDisposable
 {
-    private readonly DumpBytes _bytes;
-    private readonly PageMap _map;
+    /// <summary>Sets the size of a page.</summary>
+    /// <param name="pageSize">Bytes, a power of two.</param>
+    protected PhysicalMemory(int pageSize) => PageSize = pageSize;
 
-    /// <summary>Lays the segments of a core over its file.</summary>
-    /// <param name="bytes">The file.</param>
-    /// <param name="header">Its header.</param>
-    /// <param name="pageSize">The dumped machine's page size in bytes, a power of two.</param>
-    public PhysicalMemory(DumpBytes bytes, ElfCoreHeader header, int pageSize)
-    {
-        _bytes = bytes;
-        PageSize = pageSize;
-        _map = PageMap.Build(header, bytes.Length, pageSize);
-    }
-
-    /// <summary>Bytes of a page.</summary>
+    /// <summary>Bytes of a page, a power of two.</summary>
     public int PageSize { get; }
 
-    /// <summary>Pages that are memory: the union of the segments' physical ranges, rounded out to pages; ascending and disjoint.</summary>
-    public IReadOnlyList<PageRange> Ranges => _map.Ram;
+    /// <summary>Highest page that may be memory, plus one; 0 when there is none.</summary>
+    public abstract ulong EndPage { get; }
 
-    /// <summary>How many pages <see cref="Ranges"/> holds.</summary>
-    public ulong PageCount => _map.RamPages;
+    /// <summary>How many pages are memory, each counted once. A kdump-compressed file counts its bitmap for it.</summary>
+    public abstract ulong PageCount { get; }
 
-    /// <summary>Highest page that is memory, plus one; 0 when there is none.</summary>
-    public ulong EndPage => _map.Ram.Count == 0 ? 0 : _map.Ram[^1].End;
+    /// <summary>Pages that are memory, ascending and disjoint; found while they are asked for.</summary>
+    public virtual IEnumerable<PageRange> Ranges
+    {
+        get
+        {
+            var bits = new ulong[1024];
+            var (first, count) = (0UL, 0UL);
+            for (var block = 0UL; block < EndPage; block += (ulong)bits.Length * 64)
+            {
+                CopyMemoryBits(block, bits);
+                for (var i = 0; i < bits.Length * 64; i++)
+                {
+                    if (count == 0 && i % 64 == 0 && bits[i / 64] == 0)
+                        i += 63;
+                    else if (PageBits.Test(bits, i))
+                        (first, count) = count == 0 ? (block + (ulong)i, 1) : (first, count + 1);
+                    else if (count > 0)
+                    {
+                        yield return new PageRange(first, count);
+                        count = 0;
+                    }
+                }
+            }
+            if (count > 0)
+                yield return new PageRange(first, count);
+        }
+    }
 
-    /// <summary>Whether every chunk of memory begins and ends on a page border in the file, as /proc/vmcore lays them.</summary>
-    public bool IsPageAligned => _map.IsPageAligned;
+    /// <summary>What the dump says about a page frame, without decoding it.</summary>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public abstract PageState StateOf(ulong page);
 
-    /// <summary>What the dump says about a page frame.</summary>
-    public PageState StateOf(ulong page) => _map.StateOf(page);
+    /// <summary>Which pages are memory, one bit a page.</summary>
+    /// <param name="firstPage">Page of bit 0 of the first word; a multiple of 64.</param>
+    /// <param name="bits">Are set or cleared, all of them.</param>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public abstract void CopyMemoryBits(ulong firstPage, Span<ulong> bits);
 
-    /// <summary>File offset of a page whose bytes lie whole in the file; -1 for any other.</summary>
-    public long Locate(ulong page) => _map.Locate(page);
+    /// <summary>
+    /// Of which pages the dump holds the bytes, one bit a page; pages that were lost with the file's end count among them, pages that a
+    /// filter left out do not.
+    /// </summary>
+    /// <param name="firstPage">Page of bit 0 of the first word; a multiple of 64.</param>
+    /// <param name="bits">Are set or cleared, all of them.</param>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public abstract void CopyStoredBits(ulong firstPage, Span<ulong> bits);
 
-    /// <summary>Reads physical memory; memory the producer left out reads as zeros (<see cref="StateOf"/> tells).</summary>
-    /// <returns>Bytes read: fewer than asked when the next page is no memory or was lost.</returns>
+    /// <summary>Opens a reader for whole pages in ascending order: the fast way through memory. One for each thread.</summary>
+    /// <param name="mapped">Map the file: for /proc/vmcore, which is slow to read. Files that may be cut short meanwhile must not be mapped.</param>
+    public abstract PageReader OpenReader(bool mapped = false);
+
+    /// <summary>Reads bytes of one page.</summary>
+    /// <param name="page">Page frame number.</param>
+    /// <param name="inPage">Where in the page to begin.</param>
+    /// <param name="part">Is filled when the state is Present or NotInDump (then with zeros); may not go beyond the page.</param>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public abstract PageState ReadInPage(ulong page, int inPage, Span<byte> part);
+
+    /// <summary>Reads physical memory; memory an ELF core left out reads as zeros (<see cref="StateOf"/> tells).</summary>
+    /// <returns>Bytes read: fewer than asked when the next page is not there.</returns>
     /// <exception cref="IOException">The disk failed.</exception>
     public int Read(ulong address, Span<byte> destination)
     {
@@ -57,39 +92,28 @@ public sealed class PhysicalMemory
             var at = unchecked(address + (ulong)done);
             if (at < address)
                 break; // wrapped at 2^64
-            var inPage = (int)(at % (ulong)PageSize);
+            var inPage = (int)(at & (ulong)(PageSize - 1));
             var part = destination.Slice(done, Math.Min(destination.Length - done, PageSize - inPage));
-            var got = ReadInPage(at / (ulong)PageSize, inPage, part);
-            done += got;
-            if (got < part.Length)
+            if (ReadInPage(at / (ulong)PageSize, inPage, part) is not (PageState.Present or PageState.NotInDump))
                 break;
+            done += part.Length;
         }
         return done;
     }
 
-    private int ReadInPage(ulong page, int inPage, Span<byte> part)
-    {
-        var offset = _map.Locate(page);
-        if (offset >= 0)
-            return _bytes.Read(offset + inPage, part);
-        if (_map.PiecesOf(page) is { } pieces)
-        {
-            part.Clear();
-            foreach (var piece in pieces)
-                Copy(piece, (int)(piece.Address % (ulong)PageSize), inPage, part);
-            return part.Length;
-        }
-        if (_map.StateOf(page) != PageState.NotInDump)
-            return 0;
-        part.Clear();
-        return part.Length;
-    }
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}
 
-    private void Copy(PageMap.Piece piece, int pieceStart, int inPage, Span<byte> part)
-    {
-        var from = Math.Max(pieceStart, inPage);
-        var to = Math.Min(pieceStart + piece.Length, inPage + part.Length);
-        if (from < to)
-            _ = _bytes.Read(piece.Offset + (from - pieceStart), part[(from - inPage)..(to - inPage)]);
-    }
+/// <summary>Reads whole pages, in ascending order at best. For one thread.</summary>
+public abstract class PageReader : IDisposable
+{
+    /// <summary>Reads one page.</summary>
+    /// <param name="page">Page frame number; any, but ascending ones are fast.</param>
+    /// <param name="bytes">The page when the state is Present or NotInDump (zeros), else empty; valid until the next call.</param>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public abstract PageState Read(ulong page, out ReadOnlySpan<byte> bytes);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
 }

@@ -234,7 +234,7 @@ public class ClassicSenderTests
         Assert.True(source.IsMapped);
         var core = await File.ReadAllBytesAsync(SharedData.FullCore, TestContext.Current.CancellationToken);
         Assert.Equal(core[..server.Header.Length], server.Header);
-        foreach (var segment in source.File.Header.Segments.Where(s => s.IsMemory))
+        foreach (var segment in source.File.Elf!.Segments.Where(s => s.IsMemory))
         {
             var start = segment.Offset - (long)(segment.PhysicalAddress % 4096);
             var length = (int)((segment.MemorySize + 4095) / 4096 * 4096);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Netdump.Client.Send;
+using Netdump.Vmcore;
 using Netdump.Vmcore.Elf;
 using Netdump.Vmcore.Tests;
 
@@ -29,7 +30,7 @@ public class DumpSourceTests
         var header = ElfCoreHeader.Parse(area);
         Assert.Equal(0, area.Length % 4096);
         Assert.Equal(area.Length, header.HeaderAreaLength);
-        Assert.Equal(ElfCoreHeader.MachineX64, header.Machine);
+        Assert.Equal(Machines.X64, header.Machine);
         Assert.Equal(dump.Source.Pages.Select(p => (p.First * 4096, p.Count * 4096)), header.Segments.Skip(1).Select(s => (s.PhysicalAddress, s.MemorySize)));
         Assert.All(header.Segments.Skip(1), s => Assert.Equal(0xffff888000000000, s.VirtualAddress - s.PhysicalAddress));
         var notes = ElfNotes.Parse(area.AsMemory((int)header.NotesOffset, (int)header.NotesLength), header.NotesOffset);

@@ -13,7 +13,7 @@ public sealed partial class RealDumpTests
     public async Task A_real_proc_vmcore_arrives_byte_for_byte_and_its_ring_fills_the_log()
     {
         using VmcoreFile source = VmcoreFile.Open(SharedData.FullCore);
-        var header = new byte[source.Header.HeaderAreaLength];
+        var header = new byte[source.Elf!.HeaderAreaLength];
         source.Bytes.Read(0, header);
         var page = new byte[source.PageSize];
         var options = new ClassicClientOptions

@@ -14,7 +14,7 @@ public class ElfCoreHeaderTests
         core.AddMemory(0x100000, new byte[0x1000], 0x5000);
         var header = ElfCoreHeader.Parse(core.Build());
 
-        Assert.Equal(ElfCoreHeader.MachineX64, header.Machine);
+        Assert.Equal(Machines.X64, header.Machine);
         Assert.Equal([ElfSegment.Note, ElfSegment.Load, ElfSegment.Load], header.Segments.Select(s => s.Type));
         Assert.Equal(new ElfSegment(1, 7, 0x1000, 0xffff888000001000, 0x1000, 0x2c00, 0x2c00, 0), header.Segments[1]);
         Assert.Equal(0x5000UL, header.Segments[2].MemorySize);
@@ -81,8 +81,8 @@ public class ElfCoreHeaderTests
 
     [Theory]
     [InlineData(0, 1, 0x7e, "not an ELF core")]
-    [InlineData(4, 1, 1, "64-bit")]
-    [InlineData(5, 1, 2, "little-endian")]
+    [InlineData(4, 1, 3, "ELF class 3")]
+    [InlineData(5, 1, 3, "ELF byte order 3")]
     [InlineData(16, 2, 2, "ELF type 2")]
     [InlineData(32, 8, 63, "program headers at offset 0x3f")]
     [InlineData(32, 8, 1L << 40, "outside")]
@@ -121,8 +121,8 @@ public class ElfCoreHeaderTests
     [Theory]
     [InlineData("", "empty")]
     [InlineData("abc", "begins with 616263")]
-    [InlineData("KDUMP   rest", "kdump-compressed")]
-    [InlineData("DISKDUMPrest", "kdump-compressed")]
+    [InlineData("KDUMP   rest", "a kdump header takes")]
+    [InlineData("DISKDUMPrest", "a kdump header takes")]
     [InlineData("makedumpfile\0\0\0\0", "makedumpfile -R")]
     [InlineData("\u001f\u008b.......", "gzip")]
     [InlineData("\u0028\u00b5\u002f\u00fd...", "zstd")]

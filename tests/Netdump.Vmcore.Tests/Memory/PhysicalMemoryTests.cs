@@ -1,4 +1,5 @@
 using CsCheck;
+using Netdump.Vmcore.Elf;
 using Netdump.Vmcore.Memory;
 
 namespace Netdump.Vmcore.Tests.Memory;
@@ -75,7 +76,7 @@ public class PhysicalMemoryTests
         Assert.All(read[0x800..0xc00], b => Assert.Equal(1, b));
         Assert.All(read[0xc00..0xe00], b => Assert.Equal(0, b));
         Assert.All(read[0xe00..], b => Assert.Equal(2, b));
-        Assert.Equal(-1, file.Physical.Locate(1));
+        Assert.Equal(-1, ((ElfMemory)file.Physical).Locate(1));
         Assert.Equal([new PageRange(1, 2)], file.Physical.Ranges);
         var middle = new byte[4];
         Assert.Equal(4, file.Physical.Read(0x1bfe, middle));
@@ -92,13 +93,13 @@ public class PhysicalMemoryTests
         Assert.Equal(0, bytes[0x1000 + 0x1c00]);
         bytes[0x1000 + 0x1fff] = 77; // the kernel serves the whole page, whatever the header claims
         using var file = SyntheticCore.Open(bytes);
-        Assert.True(file.Physical.IsPageAligned);
+        Assert.True(((ElfMemory)file.Physical).IsPageAligned);
         var read = new byte[0x1000];
         Assert.Equal(0x1000, file.Physical.Read(0x2000, read));
         Assert.Equal(Pattern(0x1c00)[0x1000..], read[..0xc00]);
         Assert.Equal(77, read[^1]);
-        Assert.Equal(0x1000, file.Physical.Locate(1));
-        Assert.Equal(-1, file.Physical.Locate(2));
+        Assert.Equal(0x1000, ((ElfMemory)file.Physical).Locate(1));
+        Assert.Equal(-1, ((ElfMemory)file.Physical).Locate(2));
     }
 
     [Fact]
