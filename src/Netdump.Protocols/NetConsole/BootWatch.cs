@@ -47,19 +47,23 @@ public sealed class BootWatch
     public static TimeSpan EpochOf(ulong microseconds, TimeSpan now) =>
         microseconds > (ulong)(TimeSpan.MaxValue.Ticks / 20) ? TimeSpan.MinValue : now - TimeSpan.FromMicroseconds((long)microseconds);
 
-    /// <summary>Judges an extended record, given whether its number is known in the present boot, and goes on from it.</summary>
-    public BootVerdict Observe(
-        in ExtendedRecord record, ReadOnlySpan<byte> bootId, ReadOnlySpan<byte> release, bool known, TimeSpan now)
+    /// <summary>Whether a text is the first line of every kernel.</summary>
+    internal static bool IsBanner(ReadOnlySpan<byte> text) => text.StartsWith("Linux version "u8);
+
+    /// <summary>Judges an extended record, given whether its number is known in the present boot; <see cref="Accept"/> goes on from it.</summary>
+    public BootVerdict Judge(in ExtendedRecord record, ReadOnlySpan<byte> bootId, ReadOnlySpan<byte> release, bool known, TimeSpan now) =>
+        !_any ? BootVerdict.First
+        : Differs(_bootId, bootId) || Differs(_release, release) || NumbersStartOver(record, known, now) ? BootVerdict.New
+        : BootVerdict.Same;
+
+    /// <summary>Goes on from an extended record that was judged.</summary>
+    public void Accept(BootVerdict verdict, in ExtendedRecord record, ReadOnlySpan<byte> bootId, ReadOnlySpan<byte> release, TimeSpan now)
     {
-        BootVerdict verdict = !_any ? BootVerdict.First
-            : Differs(_bootId, bootId) || Differs(_release, release) || NumbersStartOver(record, known, now) ? BootVerdict.New
-            : BootVerdict.Same;
         Begin(verdict, now);
         _lastSequence = verdict == BootVerdict.Same ? Math.Max(_lastSequence, record.Sequence) : record.Sequence;
         KeepTime(record.Microseconds, EpochOf(record.Microseconds, now));
         if (!bootId.IsEmpty && _bootId.Length == 0) _bootId = bootId[..Math.Min(bootId.Length, IdentityLimit)].ToArray();
         if (!release.IsEmpty && _release.Length == 0) _release = release[..Math.Min(release.Length, IdentityLimit)].ToArray();
-        return verdict;
     }
 
     /// <summary>Whether a record's numbers alone say that it belongs to another boot than those before it.</summary>
@@ -93,8 +97,6 @@ public sealed class BootWatch
         if (line.HasTime) KeepTime(line.Microseconds, epoch);
         return verdict;
     }
-
-    private static bool IsBanner(ReadOnlySpan<byte> text) => text.StartsWith("Linux version "u8);
 
     private static bool Differs(byte[] before, ReadOnlySpan<byte> now) =>
         before.Length > 0 && !now.IsEmpty && !now[..Math.Min(now.Length, IdentityLimit)].SequenceEqual(before);

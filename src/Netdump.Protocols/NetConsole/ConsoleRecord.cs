@@ -49,8 +49,14 @@ public readonly ref struct ConsoleRecord
     /// <summary>Whether markers stand for missing pieces of an extended record.</summary>
     public bool IsPartial { get; init; }
 
-    /// <summary>Whether an extended record is the capture kernel's own message and not the dead kernel's.</summary>
+    /// <summary>Whether it is the capture kernel's own message and not the dead kernel's: told by our client, or by its command line.</summary>
     public bool IsCapture { get; init; }
+
+    /// <summary>Whether an extended record comes after one with a higher number.</summary>
+    public bool IsLate { get; init; }
+
+    /// <summary>Whether an extended record was delivered before, but with fewer lines behind its text (userdata, sysdata).</summary>
+    public bool IsCopy { get; init; }
 
     /// <summary>What a loss counts: messages of basic text, bytes of classic text.</summary>
     public ulong Lost { get; init; }

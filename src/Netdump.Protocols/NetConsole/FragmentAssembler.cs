@@ -37,6 +37,9 @@ public sealed class FragmentAssembler
     /// <summary>Records under assembly.</summary>
     public int OpenCount => _open.Count;
 
+    /// <summary>When the last piece of what <see cref="TryTake"/> yielded came: it may have waited since.</summary>
+    public TimeSpan TakenArrival { get; private set; }
+
     /// <summary>When the next hole is given up; <see cref="TimeSpan.MaxValue"/> when nothing is open.</summary>
     public TimeSpan NextDeadline
     {
@@ -95,12 +98,14 @@ public sealed class FragmentAssembler
             _open.RemoveAt(i);
             _taken = record;
             lost = record.Missing;
+            TakenArrival = record.LastAt;
             datagram = lost == 0 ? record.Datagram : Partial(record);
             return true;
         }
 
         if (_loose is null) return false;
         datagram = _loose;
+        TakenArrival = now;
         lost = _looseLost;
         _loose = null;
         return true;

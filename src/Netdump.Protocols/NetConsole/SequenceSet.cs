@@ -88,8 +88,9 @@ public sealed class SequenceSet
 
     private void JoinClosest()
     {
+        // Not among the highest: there the missing numbers may still be on their way.
         int closest = 0;
-        for (int i = 1; i + 1 < _count; i++)
+        for (int i = 1; i + 1 < _count / 2; i++)
             if (_ranges[i + 1].First - _ranges[i].Last < _ranges[closest + 1].First - _ranges[closest].Last) closest = i;
         _ranges[closest].Last = _ranges[closest + 1].Last;
         RemoveAt(closest + 1);

@@ -127,7 +127,9 @@ public class BasicTextTests
     public void Item18_inner_newlines_become_lines_of_one_record()
     {
         Collected collected = new();
-        new ConsoleStream(new ConsoleWorkspace()).ReceiveExtended(@"6,5,3081269,-;one\x0a two\x0a"u8, Start, collected.Sink);
+        ConsoleStream stream = new(new ConsoleWorkspace());
+        stream.ReceiveExtended(@"6,5,3081269,-;one\x0a two\x0a"u8, Start, collected.Sink);
+        stream.Flush(Start, collected.Sink);
         Collected.Item item = Assert.Single(collected.Items);
         Assert.Equal((5UL, "one\n two\n"), (item.Sequence, item.Text));
         Assert.Equal("[    3.081269] one\n[    3.081269]  two\n[    3.081269] \n", Shown(Bytes(item.Text), item.Microseconds));
@@ -148,6 +150,7 @@ public class BasicTextTests
             Collected collected = new();
             ConsoleStream stream = new(new ConsoleWorkspace());
             foreach (byte[] datagram in Recording.Datagrams(kernel + "-ext")) stream.ReceiveExtended(datagram, Start, collected.Sink);
+            stream.Flush(Start, collected.Sink);
             string rendered = string.Concat(collected.Items.Select(i => Shown(Bytes(i.Text), i.Microseconds)));
             string basic = Encoding.UTF8.GetString([.. Recording.Datagrams(kernel + "-basic").SelectMany(d => d)]);
             Assert.Equal(basic, rendered);

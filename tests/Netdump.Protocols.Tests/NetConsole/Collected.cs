@@ -21,9 +21,11 @@ internal sealed class Collected
         record.IsCapture,
         record.Lost,
         record.IsStartup,
-        record.Raw.ToArray()));
+        record.Raw.ToArray(),
+        record.IsLate,
+        record.IsCopy));
 
     public sealed record Item(
         ConsoleRecordKind Kind, BootVerdict Boot, string Text, ulong Sequence, ulong? Microseconds, int Priority, bool IsPartial, bool IsCapture,
-        ulong Lost, bool IsStartup, byte[] Raw);
+        ulong Lost, bool IsStartup, byte[] Raw, bool IsLate, bool IsCopy);
 }

@@ -76,14 +76,16 @@ public class DialectTests
             if (dialect == DatagramDialect.Basic) stream.ReceiveBasic(datagram, now, collected.Sink);
         }
 
-        stream.ReceiveLog(0, "classic\n"u8, TimeSpan.FromSeconds(1), collected.Sink);
+        stream.Advance(TimeSpan.FromSeconds(1.1), collected.Sink);
+        stream.ReceiveLog(0, "classic\n"u8, TimeSpan.FromSeconds(1.1), collected.Sink);
         Assert.Equal(
             [
                 DatagramDialect.Basic, DatagramDialect.Extended, DatagramDialect.ClassicReply, DatagramDialect.Basic, DatagramDialect.Extended,
                 DatagramDialect.Basic,
             ],
             verdicts);
-        Assert.Equal(["basic one", "extended one", "syslog", "extended two", "basic two", "classic\n"], collected.Texts);
+        // The first records of a boot wait for those they may have overtaken.
+        Assert.Equal(["basic one", "syslog", "basic two", "extended one", "extended two", "classic\n"], collected.Texts);
     }
 
     [Fact]
