@@ -69,7 +69,7 @@ public sealed class ConsoleLog
             return fresh;
         }
 
-        Render(record);
+        if (!record.IsCopy) Render(record);
         if (!record.IsCapture) Keep(record, port);
         CountHeld();
         return fresh;

@@ -55,11 +55,15 @@ internal sealed class ConsoleLab : IDisposable
 
     public void Classic(uint offset, string text) => Receiver.ReceiveLog(offset, Bytes(text), Peer, Now);
 
-    /// <summary>Lets the flush interval pass.</summary>
-    public void Settle()
+    /// <summary>Lets 300 ms pass as the engine does, which calls when it is asked to: everything is delivered and written.</summary>
+    public void Settle() => Run(0.3);
+
+    /// <summary>Lets time pass as the engine does.</summary>
+    public void Run(double seconds)
     {
-        Wait(0.2);
-        Receiver.Advance(Now);
+        TimeSpan end = Now + TimeSpan.FromSeconds(seconds);
+        while (Receiver.Advance(Now) is var next && next <= end) Time.Advance(next > Now ? next - Now : TimeSpan.FromMilliseconds(1));
+        if (end > Now) Time.Advance(end - Now);
     }
 
     /// <summary>The server stops and starts again.</summary>

@@ -15,6 +15,7 @@ public sealed class ConsoleReceiverTests : IDisposable
     public void All_dialects_of_a_host_come_to_one_file_of_the_local_day()
     {
         _lab.Extended(10, 1.5, @"extended\x09line\x0asecond");
+        _lab.Settle();
         _lab.Basic("[    1.600000] basic\n");
         _lab.Classic(100, "part");
         _lab.Classic(104, " of a line\nand \u001b[2J");
@@ -31,6 +32,9 @@ public sealed class ConsoleReceiverTests : IDisposable
     [Fact]
     public void Records_are_written_together_within_200_ms()
     {
+        _lab.Extended(9, 1, "first");
+        _lab.Settle();
+        File.Delete(_lab.File("10.0.0.5", "2026-11-24.log"));
         _lab.Extended(10, 1, "one");
         Assert.Equal(_lab.Now + TimeSpan.FromMilliseconds(200), _lab.Receiver.Advance(_lab.Now));
         Assert.False(File.Exists(_lab.File("10.0.0.5", "2026-11-24.log")));
@@ -107,7 +111,7 @@ public sealed class ConsoleReceiverTests : IDisposable
         _lab.Basic("[    2.000000] new\n");
         _lab.Peer = ConsoleLab.PeerOf("10.0.0.5", 7777);
         _lab.Extended(4, 2.1, "second port");
-        Assert.Equal(["6,3,2000000,-;new\n", "[    2.000000] new", "6,4,2100000,-;second port\n"], BootPayloads());
+        Assert.Equal(["[    2.000000] new", "6,3,2000000,-;new\n", "6,4,2100000,-;second port\n"], BootPayloads());
         Assert.Equal(2, _lab.Text().Split("-- boot --").Length - 1);
     }
 

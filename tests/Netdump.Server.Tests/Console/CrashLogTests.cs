@@ -110,6 +110,7 @@ public sealed class CrashLogTests : IDisposable
     public async Task Lines_without_a_time_are_matched_by_text_and_stay_in_their_place()
     {
         _lab.Extended(10, 1, "first");
+        _lab.Settle();
         _lab.Basic("first\nuntimed\nlast\n");
         _lab.Extended(11, 2, "last");
         Assert.Equal("[    1.000000] first\nuntimed\n[    2.000000] last\n", await Complete(_lab.OpenCrash(_directory)));

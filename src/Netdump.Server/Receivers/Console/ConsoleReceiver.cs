@@ -13,8 +13,11 @@ namespace Netdump.Server.Receivers.Console;
 /// </summary>
 public sealed class ConsoleReceiver
 {
-    /// <summary>Longest time between a record's arrival and its being written.</summary>
+    /// <summary>Longest time between a record's turn and its being written.</summary>
     public static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The same for a record that has waited in vain for those before it: it is on disk 300 ms after its arrival.</summary>
+    public static readonly TimeSpan ReleasedFlushInterval = TimeSpan.FromMilliseconds(20);
 
     /// <summary>A stream silent for this long is forgotten; its host's boot is known from the disk when it speaks again.</summary>
     public static readonly TimeSpan IdleTimeout = TimeSpan.FromMinutes(10);
@@ -26,6 +29,7 @@ public sealed class ConsoleReceiver
     public const int MaximumStreamsOfHost = 64;
 
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
     private readonly ConsoleFiles _files;
     private readonly ConsoleWorkspace _workspace = new();
@@ -33,12 +37,13 @@ public sealed class ConsoleReceiver
     private readonly ConsoleSink _sink;
     private readonly Dictionary<Peer, Source> _sources = [];
     private readonly Dictionary<AddressKey, Host> _hosts = [];
-    private readonly List<Source> _waiting = [];
+    private readonly PriorityQueue<Source, TimeSpan> _waiting = new();
     private readonly List<Host> _dirty = [];
     private TimeSpan _flushAt = TimeSpan.MaxValue;
     private TimeSpan _sweepAt;
     private TimeSpan _nextRefusal;
     private TimeSpan _now;
+    private bool _releasing;
     private Source _current = null!;
 
     /// <summary>Consoles of a store.</summary>
@@ -98,36 +103,29 @@ public sealed class ConsoleReceiver
     /// <summary>The console log of a host, for the <see cref="CrashLog"/> of a crash that begins. Made if the host was silent until now.</summary>
     public ConsoleLog LogOf(in Peer peer)
     {
-        if (_hosts.TryGetValue(peer.Key, out Host? host)) return host.Log;
-        return new ConsoleLog(_files, peer.Address);
+        if (!_hosts.TryGetValue(peer.Key, out Host? host)) return new ConsoleLog(_files, peer.Address);
+        // What still waits for its turn belongs to the crash as well.
+        foreach (Source source in host.Sources) Flush(source);
+        return host.Log;
     }
 
     /// <summary>Delivers what has waited long enough and writes what has been gathered; returns when it wants to be called again.</summary>
     public TimeSpan Advance(TimeSpan now)
     {
         _now = now;
-        TimeSpan next = TimeSpan.MaxValue;
-        for (int i = _waiting.Count - 1; i >= 0; i--)
+        _releasing = true;
+        while (_waiting.TryPeek(out Source? source, out TimeSpan at) && at <= now)
         {
-            Source source = _waiting[i];
-            if (source.Stream.NextDeadline <= now)
-            {
-                _current = source;
-                source.Stream.Advance(now, _sink);
-            }
-
-            TimeSpan deadline = source.Stream.NextDeadline;
-            if (deadline == TimeSpan.MaxValue)
-            {
-                source.Waiting = false;
-                _waiting.RemoveAt(i);
-            }
-            else if (deadline < next)
-            {
-                next = deadline;
-            }
+            _waiting.Dequeue();
+            if (at != source.WakeAt) continue; // it has asked for an earlier time since, or is forgotten
+            source.WakeAt = TimeSpan.MaxValue;
+            _current = source;
+            source.Stream.Advance(now, _sink);
+            Leave();
         }
 
+        _releasing = false;
+        TimeSpan next = _waiting.TryPeek(out _, out TimeSpan first) ? first : TimeSpan.MaxValue;
         if (now >= _flushAt) FlushDirty();
         if (now >= _sweepAt) Sweep(now, IdleTimeout);
         if (_flushAt < next) next = _flushAt;
@@ -138,13 +136,8 @@ public sealed class ConsoleReceiver
     /// <summary>Delivers and writes everything that is held, and closes the files.</summary>
     public void Stop()
     {
-        foreach (Source source in _sources.Values)
-        {
-            _current = source;
-            source.Stream.Flush(_now, _sink);
-        }
-
-        FlushDirty();
+        foreach (Source source in _sources.Values) Flush(source);
+        FlushDirty(all: true);
         _files.CloseAll();
     }
 
@@ -163,9 +156,18 @@ public sealed class ConsoleReceiver
 
     private void Leave()
     {
-        if (_current.Waiting || _current.Stream.NextDeadline == TimeSpan.MaxValue) return;
-        _current.Waiting = true;
-        _waiting.Add(_current);
+        TimeSpan deadline = _current.Stream.NextDeadline;
+        if (deadline >= _current.WakeAt) return;
+        _current.WakeAt = deadline;
+        _waiting.Enqueue(_current, deadline);
+    }
+
+    private void Flush(Source source)
+    {
+        Source before = _current;
+        _current = source;
+        source.Stream.Flush(_now, _sink);
+        _current = before;
     }
 
     private bool TryAdd(in Peer peer, TimeSpan now, out Source source)
@@ -218,29 +220,36 @@ public sealed class ConsoleReceiver
             _hostStarted(host.Log.Address);
         }
 
+        TimeSpan flushAt = _now + (_releasing ? ReleasedFlushInterval : FlushInterval);
         if (!host.Dirty)
         {
             host.Dirty = true;
+            host.FlushAt = flushAt;
             _dirty.Add(host);
-            if (_flushAt == TimeSpan.MaxValue) _flushAt = _now + FlushInterval;
         }
 
+        if (flushAt < host.FlushAt) host.FlushAt = flushAt;
+        if (host.FlushAt < _flushAt) _flushAt = host.FlushAt;
         if (host.Log.NeedsFlush) host.Log.Flush();
     }
 
-    private void FlushDirty()
+    private void FlushDirty(bool all = false)
     {
         _flushAt = TimeSpan.MaxValue;
         foreach (Host host in _dirty)
         {
-            host.Log.Flush();
-            host.Dirty = host.Log.IsDirty;
-            if (!host.Dirty && host.Sources.Count == 0) _hosts.Remove(host.Key);
+            if (all || host.FlushAt <= _now)
+            {
+                host.Log.Flush();
+                host.Dirty = host.Log.IsDirty;
+                host.FlushAt = _now + RetryInterval; // what the disk refused is tried again
+                if (!host.Dirty && host.Sources.Count == 0) _hosts.Remove(host.Key);
+            }
+
+            if (host.Dirty && host.FlushAt < _flushAt) _flushAt = host.FlushAt;
         }
 
-        // What the disk refused is tried again.
         _dirty.RemoveAll(h => !h.Dirty);
-        if (_dirty.Count > 0) _flushAt = _now + TimeSpan.FromSeconds(1);
     }
 
     private void Sweep(TimeSpan now, TimeSpan idle)
@@ -252,12 +261,9 @@ public sealed class ConsoleReceiver
 
     private void Forget(Source source)
     {
-        Source before = _current;
-        _current = source;
-        source.Stream.Flush(_now, _sink);
-        _current = before;
+        Flush(source);
+        source.WakeAt = TimeSpan.MaxValue; // its place in the queue means nothing any more
         _sources.Remove(source.Peer);
-        if (source.Waiting) _waiting.Remove(source);
         Host host = source.Host;
         host.Sources.Remove(source);
         if (host.Sources.Count > 0) return;
@@ -279,8 +285,8 @@ public sealed class ConsoleReceiver
 
         public TimeSpan LastAt { get; set; }
 
-        /// <summary>Whether it is in the list of those that hold something back.</summary>
-        public bool Waiting { get; set; }
+        /// <summary>When its stream wants to be advanced; the maximum while nothing is held back.</summary>
+        public TimeSpan WakeAt { get; set; } = TimeSpan.MaxValue;
     }
 
     /// <summary>One address.</summary>
@@ -294,6 +300,9 @@ public sealed class ConsoleReceiver
 
         /// <summary>Whether it is in the list of those with something to write.</summary>
         public bool Dirty { get; set; }
+
+        /// <summary>When what is to be written must be.</summary>
+        public TimeSpan FlushAt { get; set; }
 
         /// <summary>Whether this boot's module was announced.</summary>
         public bool Announced { get; set; }
