@@ -56,6 +56,15 @@ public static class Errno
     /// <summary>EDESTADDRREQ: a device has no address to send from.</summary>
     public const int AddressRequired = 89;
 
+    /// <summary>EMSGSIZE: longer than the link takes.</summary>
+    public const int MessageTooLong = 90;
+
+    /// <summary>ENOPROTOOPT: the kernel has no such socket option.</summary>
+    public const int NoProtocolOption = 92;
+
+    /// <summary>EOPNOTSUPP.</summary>
+    public const int OperationNotSupported = 95;
+
     /// <summary>EADDRNOTAVAIL.</summary>
     public const int AddressNotAvailable = 99;
 
@@ -64,6 +73,9 @@ public static class Errno
 
     /// <summary>ETIMEDOUT.</summary>
     public const int TimedOut = 110;
+
+    /// <summary>ECONNREFUSED: nothing listens there.</summary>
+    public const int ConnectionRefused = 111;
 
     /// <summary>ENOKEY: the kernel does not know the key of a signature.</summary>
     public const int KeyUnknown = 126;

@@ -7,7 +7,7 @@ namespace Netdump.Client.Send;
 internal sealed class ClassicAttempt : IDisposable
 {
     private const int LogDatagramsPerTick = 64;
-    private const int RequestsPerTurn = 64;
+    private const int LogRoom = 2048; // no datagram of a log is longer
     private static readonly TimeSpan LogTick = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan CaptureTick = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200); // a cancellation is heard this soon
@@ -20,8 +20,7 @@ internal sealed class ClassicAttempt : IDisposable
     private readonly ClassicClientSession _session;
     private readonly LogDatagrams _log;
     private readonly SendMeter _meter;
-    private readonly byte[] _out;
-    private readonly byte[] _in = new byte[2048];
+    private readonly int _pageRoom;
     private readonly byte[] _chunk = new byte[ClassicReplyHeader.ChunkSize];
     private readonly byte[] _zeros;
     private readonly TimeSpan _began;
@@ -59,7 +58,7 @@ internal sealed class ClassicAttempt : IDisposable
             _began);
         _log = new LogDatagrams(source, _session, options.CaptureMessages);
         _meter = new SendMeter(memory.RamPages, source.PageSize);
-        _out = new byte[Math.Max(2048, source.PageSize / ClassicReplyHeader.ChunkSize * (ClassicReplyHeader.Size + ClassicReplyHeader.ChunkSize))];
+        _pageRoom = source.PageSize / ClassicReplyHeader.ChunkSize * SendQueue.ChunkDatagram;
         _zeros = new byte[source.PageSize];
     }
 
@@ -119,12 +118,12 @@ internal sealed class ClassicAttempt : IDisposable
         var wait = Earlier(_session.NextDeadline, Earlier(_nextReport, _nextLog)) - now;
         if (!_socket.Wait(wait < LongestWait ? wait : LongestWait))
             return SendOutcome.None;
-        for (var i = 0; i < RequestsPerTurn; i++)
+        var count = _socket.Receive();
+        for (var i = 0; i < count; i++)
         {
-            if (_socket.TryReceive(_in, out var length))
-                _session.Receive(_in.AsSpan(0, length), Now);
+            _session.Receive(_socket.Received(i), Now);
             var outcome = Drain();
-            if (outcome != SendOutcome.None || _nextLog == TimeSpan.Zero || !_socket.HasMore)
+            if (outcome != SendOutcome.None)
                 return outcome;
         }
         return SendOutcome.None;
@@ -132,8 +131,8 @@ internal sealed class ClassicAttempt : IDisposable
 
     private SendOutcome Drain()
     {
-        while (_session.TryTakeReply(_out, out var length))
-            _socket.Send(_out.AsSpan(0, length));
+        while (_session.TryTakeReply(_socket.Room(LogRoom), out var length))
+            _socket.SendOne(length);
         while (_session.TryTakeEffect(out var effect))
         {
             switch (effect.Kind)
@@ -145,7 +144,7 @@ internal sealed class ClassicAttempt : IDisposable
                     SendPage(effect);
                     break;
                 case ClassicClientEffectKind.SendZeroPage:
-                    _socket.SendChunks(_out.AsSpan(0, _session.WritePage(_out, effect.Number, _zeros)));
+                    _socket.SendChunks(_session.WritePage(_socket.Room(_pageRoom), effect.Number, _zeros));
                     break;
                 case ClassicClientEffectKind.SendHeader:
                     SendHeader(effect);
@@ -191,10 +190,10 @@ internal sealed class ClassicAttempt : IDisposable
     {
         if (!_source.TryGetPage(effect.Argument, out var page))
         {
-            _socket.Send(_out.AsSpan(0, _session.WriteUnreadable(_out, effect.Number)));
+            _socket.SendOne(_session.WriteUnreadable(_socket.Room(LogRoom), effect.Number));
             return;
         }
-        _socket.SendChunks(_out.AsSpan(0, _session.WritePage(_out, effect.Number, page)));
+        _socket.SendChunks(_session.WritePage(_socket.Room(_pageRoom), effect.Number, page));
         _meter.Sent(effect.Argument);
     }
 
@@ -203,7 +202,7 @@ internal sealed class ClassicAttempt : IDisposable
         // An error would end the header at the server: what cannot be read now is not answered, and asked for again.
         var offset = (long)effect.Argument * ClassicReplyHeader.ChunkSize;
         if (_source.TryReadHeader(offset, _chunk))
-            _socket.Send(_out.AsSpan(0, _session.WritePage(_out, effect.Number, _chunk, (uint)offset)));
+            _socket.SendChunks(_session.WritePage(_socket.Room(SendQueue.ChunkDatagram), effect.Number, _chunk, (uint)offset));
     }
 
     // Paced: a server's socket buffer holds a few hundred datagrams, and these are not asked for again when they are lost.
@@ -212,9 +211,9 @@ internal sealed class ClassicAttempt : IDisposable
         if (now < _nextLog)
             return;
         var sent = 0;
-        while (sent < LogDatagramsPerTick && _session.MayLog && _log.TryTake(_out, out var length))
+        while (sent < LogDatagramsPerTick && _session.MayLog && _log.TryTake(_socket.Room(LogRoom), out var length))
         {
-            _socket.Send(_out.AsSpan(0, length));
+            _socket.SendOne(length);
             sent++;
         }
         if (_isShowingState && _log.IsDeadLogDone && sent < LogDatagramsPerTick)

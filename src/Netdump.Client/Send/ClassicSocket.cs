@@ -1,20 +1,21 @@
 using System.Net;
 using System.Net.Sockets;
-using Netdump.Protocols.Classic;
+using Netdump.Client.Linux;
 
 namespace Netdump.Client.Send;
 
-/// <summary>The one UDP socket of a classic dump, connected to its server. Lost datagrams are the protocol's business, so sending never fails.</summary>
+/// <summary>
+/// The one UDP socket of a classic dump, connected to its server. Requests are taken, and replies sent, many with one system call.
+/// Lost datagrams are the protocol's business, so sending never fails.
+/// </summary>
 internal sealed class ClassicSocket : IDisposable
 {
-    private const int DatagramLength = ClassicReplyHeader.Size + ClassicReplyHeader.ChunkSize;
-    private const int MostSegments = 32; // the kernel takes 64, and 64 KiB
-    private const int LevelUdp = 17; // SOL_UDP
-    private const int UdpSegment = 103; // UDP_SEGMENT
     private const int DefaultPort = 6666;
+    private const int ReceiveBuffer = 1 << 20; // a window of requests, each charged with a buffer of the kernel's own size
 
     private readonly Socket _socket;
-    private bool _isSegmenting;
+    private readonly ReceiveBatch _received = new();
+    private readonly SendQueue _queue;
 
     /// <summary>Makes the socket.</summary>
     /// <param name="server">Datagrams go there, and come from there alone.</param>
@@ -23,16 +24,23 @@ internal sealed class ClassicSocket : IDisposable
     /// <exception cref="SocketException">There is no way to the server, or the given port is in use.</exception>
     public ClassicSocket(IPEndPoint server, int? localPort, bool segmented)
     {
-        _socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 1000, SendTimeout = 1000 };
+        _socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { SendTimeout = 1000 };
         try
         {
             Bind(server.AddressFamily, localPort);
             _socket.Connect(server);
-            _isSegmenting = segmented && TrySetSegment(DatagramLength);
+            if (!TrySet(DatagramCalls.LevelSocket, DatagramCalls.ReceiveBufferForce, ReceiveBuffer))
+                _socket.ReceiveBufferSize = ReceiveBuffer;
+            _queue = new SendQueue((int)_socket.SafeHandle.DangerousGetHandle(), segmented && TrySetSegment(SendQueue.ChunkDatagram))
+            {
+                Refused = () => TrySetSegment(0),
+                PortClosed = () => IsPortClosed = true,
+            };
         }
         catch
         {
             _socket.Dispose();
+            _received.Dispose();
             throw;
         }
     }
@@ -40,12 +48,16 @@ internal sealed class ClassicSocket : IDisposable
     /// <summary>Whether the server's host said that nothing listens there, and nothing came from there since.</summary>
     public bool IsPortClosed { get; private set; }
 
-    /// <summary>Whether a further datagram lies there (an empty one does not count).</summary>
-    public bool HasMore => _socket.Available > 0;
+    /// <summary>Whether the kernel cuts the datagrams of a page.</summary>
+    public bool IsSegmenting => _queue.Segments;
 
-    /// <summary>Waits for a datagram.</summary>
+    /// <summary>Messages handed to the kernel so far: many datagrams each where it cuts, one each where it does not.</summary>
+    public long MessagesSent => _queue.Messages;
+
+    /// <summary>Sends what was queued, then waits for a datagram.</summary>
     public bool Wait(TimeSpan limit)
     {
+        _queue.Flush();
         if (_socket.Poll((int)Math.Clamp(Math.Ceiling(limit.TotalMicroseconds), 0, 1_000_000), SelectMode.SelectRead))
             return true;
         // A refusal by the server's host ends the wait at once and does not count as readable: taken here, or each further wait would end so.
@@ -54,65 +66,41 @@ internal sealed class ClassicSocket : IDisposable
         return false;
     }
 
-    /// <summary>Takes a datagram that lies there.</summary>
-    /// <returns>False when it was an error of the network instead.</returns>
-    public bool TryReceive(Span<byte> buffer, out int length)
+    /// <summary>Takes the datagrams that lie there.</summary>
+    /// <returns>How many; 0 also when it was an error of the network instead.</returns>
+    public int Receive()
     {
-        length = _socket.Receive(buffer, SocketFlags.None, out var error);
-        if (error == SocketError.ConnectionRefused)
+        var count = _received.Take((int)_socket.SafeHandle.DangerousGetHandle(), out var error);
+        if (error == Errno.ConnectionRefused)
             IsPortClosed = true;
-        else if (error == SocketError.Success)
+        else if (count > 0)
             IsPortClosed = false;
-        return error == SocketError.Success;
+        return count;
     }
 
-    /// <summary>Sends one datagram.</summary>
-    public void Send(ReadOnlySpan<byte> datagram)
+    /// <summary>A datagram of the last <see cref="Receive"/>, its first 128 bytes at most; valid until the next.</summary>
+    public ReadOnlySpan<byte> Received(int index) => _received[index];
+
+    /// <summary>Room to write what is to be sent next.</summary>
+    /// <param name="length">Bytes needed: 64 KiB at most, headers not counted.</param>
+    public Span<byte> Room(int length) => _queue.Room(length);
+
+    /// <summary>Queues one datagram, the first bytes of the last <see cref="Room"/>; none when the length is 0.</summary>
+    public void SendOne(int length) => _queue.AddOne(length);
+
+    /// <summary>Queues the datagrams of a page, all of a chunk's length, that lie one behind the other in the last <see cref="Room"/>.</summary>
+    public void SendChunks(int length) => _queue.AddChunks(length);
+
+    /// <summary>Sends what was queued.</summary>
+    public void Flush() => _queue.Flush();
+
+    /// <summary>Sends what was queued, and closes the socket.</summary>
+    public void Dispose()
     {
-        // A device that cannot compute checksums refuses every datagram of a segmenting socket, a short one too (net/ipv4/udp.c: EIO).
-        if (IsRefusalToSegment(SendOnce(datagram)) && StopSegmenting())
-            _ = SendOnce(datagram);
-    }
-
-    /// <summary>Sends the datagrams of a page, all of one length, that lie one behind the other; in as few calls as the kernel takes.</summary>
-    public void SendChunks(ReadOnlySpan<byte> datagrams)
-    {
-        while (!datagrams.IsEmpty)
-        {
-            var part = datagrams[..Math.Min(datagrams.Length, _isSegmenting ? MostSegments * DatagramLength : DatagramLength)];
-            var error = SendOnce(part);
-            if (IsRefusalToSegment(error) && StopSegmenting())
-                continue; // an old kernel, or a device that cannot: they are cut here
-            datagrams = datagrams[part.Length..];
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _socket.Dispose();
-
-    // EIO comes as SocketError, EINVAL as InvalidArgument, EMSGSIZE as MessageSize, ENOPROTOOPT as ProtocolOption.
-    private static bool IsRefusalToSegment(SocketError error) =>
-        error is SocketError.SocketError or SocketError.InvalidArgument or SocketError.MessageSize or SocketError.ProtocolOption or SocketError.OperationNotSupported;
-
-    private SocketError SendOnce(ReadOnlySpan<byte> bytes)
-    {
-        _ = _socket.Send(bytes, SocketFlags.None, out var error);
-        if (error != SocketError.ConnectionRefused)
-            return error;
-        // An earlier datagram's fate, told by a call that then sends nothing: once more.
-        IsPortClosed = true;
-        _ = _socket.Send(bytes, SocketFlags.None, out error);
-        return error;
-    }
-
-    // False when the socket does not segment (any more): then something else was refused.
-    private bool StopSegmenting()
-    {
-        var wasSegmenting = _isSegmenting;
-        _isSegmenting = false;
-        if (wasSegmenting)
-            _ = TrySetSegment(0);
-        return wasSegmenting;
+        _queue.Flush();
+        _socket.Dispose();
+        _queue.Dispose();
+        _received.Dispose();
     }
 
     private void Bind(AddressFamily family, int? port)
@@ -128,11 +116,13 @@ internal sealed class ClassicSocket : IDisposable
         }
     }
 
-    private bool TrySetSegment(int length)
+    private bool TrySetSegment(int length) => TrySet(DatagramCalls.LevelUdp, DatagramCalls.Segment, length);
+
+    private bool TrySet(int level, int name, int value)
     {
         try
         {
-            _socket.SetRawSocketOption(LevelUdp, UdpSegment, BitConverter.GetBytes(length));
+            _socket.SetRawSocketOption(level, name, BitConverter.GetBytes(value));
             return true;
         }
         catch (SocketException)

@@ -240,6 +240,50 @@ public sealed class ServerMemoryTests
             AssertAccountedOnce(lab, pages);
         }, iter: 300);
 
+    [Theory]
+    [InlineData(false, 64)]
+    [InlineData(true, 256)]
+    public void Item21_the_window_begins_at_32_grows_to_its_limit_and_halves_once_for_all_that_one_round_trip_lost(bool ours, int limit)
+    {
+        ServerLab lab = new(ServerLab.X86 with { Extension = ours });
+        lab.AnswerHello();
+        lab.AnswerPageSize();
+        lab.AnswerPageCount(100_000);
+        lab.AnswerRegisters();
+        foreach (ClassicRequest header in lab.Sent.Where(r => r.Command == ClassicCommand.GetHeader).ToArray())
+            lab.Reply(ClassicReplyCode.Error, header.Number, 0);
+        lab.Session.BeginMemory(lab.Now);
+        lab.Drain();
+        Assert.Equal(32, lab.Session.Window);
+        Assert.Equal(32, lab.Session.InFlight);
+        for (int i = 0; i < 20; i++)
+            RoundTrip(lab);
+        Assert.Equal(limit, lab.Session.Window);
+        Assert.Equal(limit, lab.Session.InFlight);
+
+        lab.Wait(0.2); // nothing comes any more: all of them are late, at one time
+        Assert.Equal(limit, lab.Session.Counters.Retransmits);
+        Assert.Equal(limit / 2, lab.Session.Window);
+        lab.Wait(0.2);
+        Assert.Equal(limit / 4, lab.Session.Window);
+        for (int i = 0; i < limit; i++)
+            RoundTrip(lab);
+        Assert.Equal(limit, lab.Session.Window);
+    }
+
+    private static void RoundTrip(ServerLab lab)
+    {
+        lab.Wait(0.001);
+        foreach (ClassicRequest request in lab.Sent.Where(r => r.Command == ClassicCommand.SendMemory).DistinctBy(r => r.Number).ToArray())
+        {
+            for (uint offset = 0; offset < 4096; offset += 1024)
+                lab.Session.Receive(new ClassicReplyHeader(4, request.Number, ClassicReplyCode.Memory, offset), ServerLab.Chunk(request.From, offset), lab.Now);
+        }
+
+        lab.Sent.Clear();
+        lab.Drain();
+    }
+
     [Fact]
     public void Memory_that_fails_half_way_can_be_given_up()
     {

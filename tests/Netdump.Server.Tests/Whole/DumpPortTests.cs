@@ -87,6 +87,20 @@ public sealed class DumpPortTests
     }
 
     [Fact]
+    public void The_engine_takes_no_nap_while_a_window_is_open()
+    {
+        using ServerUnderTest server = new(o => o with { Threads = 1 });
+        SimulatedClient client = SimulatedClient.Create(ClassicClientProfile.Netdump, seed: 12);
+        List<long> naps = [];
+        client.OnMemoryRequest = _ => naps.Add(server.Server.Counters.Naps);
+        using Socket socket = server.Connect();
+        server.Drive(client, socket, () => client.Reboots > 0);
+        Assert.True(naps.Count > 20, $"{naps.Count} requests");
+        Assert.Single(naps.Distinct());
+        Assert.True(naps[0] > 0, "before the window opened there were naps");
+    }
+
+    [Fact]
     public void Two_hosts_behind_one_address_have_a_crash_each()
     {
         using ServerUnderTest server = new();

@@ -12,6 +12,9 @@ public sealed class LaneCounters
     /// <summary>Receive calls that brought something.</summary>
     public long Batches;
 
+    /// <summary>Times it waited a moment after a small batch, for datagrams to gather.</summary>
+    public long Naps;
+
     /// <summary>Datagrams the kernel dropped because the socket's buffer was full.</summary>
     public long Dropped;
 
@@ -36,6 +39,7 @@ public sealed class LaneCounters
             sum.Datagrams += Volatile.Read(ref one.Datagrams);
             sum.Bytes += Volatile.Read(ref one.Bytes);
             sum.Batches += Volatile.Read(ref one.Batches);
+            sum.Naps += Volatile.Read(ref one.Naps);
             sum.Dropped += Volatile.Read(ref one.Dropped);
             sum.Truncated += Volatile.Read(ref one.Truncated);
             sum.Failed += Volatile.Read(ref one.Failed);

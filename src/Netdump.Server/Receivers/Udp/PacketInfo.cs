@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Netdump.Server.Receivers.Udp;
 
 /// <summary>
-/// Control messages: which of our addresses a datagram came to (IP_PKTINFO, IPV6_PKTINFO), which one an answer leaves from, and how
-/// many datagrams the kernel dropped (SO_RXQ_OVFL).
+/// Control messages: which of our addresses a datagram came to (IP_PKTINFO, IPV6_PKTINFO), which one an answer leaves from, how many
+/// datagrams the kernel dropped (SO_RXQ_OVFL), and where a message of several datagrams is cut (UDP_GRO).
 /// </summary>
 internal static unsafe class PacketInfo
 {
@@ -17,8 +17,8 @@ internal static unsafe class PacketInfo
     private const int IPv4DataLength = 12; // interface index, address for routing, destination address
     private const int IPv6DataLength = 20; // address, interface index
 
-    /// <summary>Reads the control messages of one datagram. Absent ones leave their value as it was.</summary>
-    public static void Read(byte* control, nuint length, ref AddressKey local, ref uint drops)
+    /// <summary>Reads the control messages of one message. Absent ones leave their value as it was.</summary>
+    public static void Read(byte* control, nuint length, ref AddressKey local, ref uint drops, ref int segment)
     {
         int end = (int)Math.Min(length, ReceiveSpace);
         int at = 0;
@@ -34,6 +34,8 @@ internal static unsafe class PacketInfo
                 local = new AddressKey(BinaryPrimitives.ReadUInt64BigEndian(data), BinaryPrimitives.ReadUInt64BigEndian(data[8..]), 0);
             else if (header->Level == SocketCalls.IPLevel && header->Type == SocketCalls.IPPacketInfo && dataLength >= IPv4DataLength)
                 local = AddressKey.FromIPv4(BinaryPrimitives.ReadUInt32BigEndian(data[8..]));
+            else if (header->Level == SocketCalls.UdpLevel && header->Type == SocketCalls.UdpReceiveOffload && dataLength >= 4)
+                segment = *(int*)(control + at + ControlHeader.Size);
             at += ControlHeader.Space(dataLength);
         }
     }

@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 namespace Netdump.Server.Receivers.Udp;
 
 /// <summary>
-/// Native memory for one batch of datagrams. A slot takes the largest UDP payload, so nothing is ever cut; memory behind the
-/// datagrams that really come is never touched and costs nothing.
+/// Native memory for one batch of messages: datagrams, or several of one sender and one length that the kernel kept together. A slot takes
+/// the largest, so nothing is ever cut; memory behind what really comes is never touched and costs nothing.
 /// </summary>
 internal sealed unsafe class ReceiveSlots : IDisposable
 {
-    /// <summary>Datagrams in one batch.</summary>
+    /// <summary>Messages in one batch.</summary>
     public const int Count = 64;
 
     private const int Capacity = 65_536;
@@ -43,7 +43,7 @@ internal sealed unsafe class ReceiveSlots : IDisposable
         }
     }
 
-    /// <summary>Takes what waits in the socket, without waiting: how many datagrams, or minus the error number.</summary>
+    /// <summary>Takes what waits in the socket, without waiting: how many messages, or minus the error number.</summary>
     public int Receive(int socket)
     {
         for (int i = 0; i < Count; i++)
@@ -65,18 +65,22 @@ internal sealed unsafe class ReceiveSlots : IDisposable
         return count >= 0 ? count : -error;
     }
 
-    /// <summary>The bytes of a received datagram.</summary>
-    public ReadOnlySpan<byte> Datagram(int slot) => new(_vectors[slot].Base, (int)Math.Min(_messages[slot].Length, Capacity));
+    /// <summary>The bytes of a received message.</summary>
+    public ReadOnlySpan<byte> Message(int slot) => new(_vectors[slot].Base, (int)Math.Min(_messages[slot].Length, Capacity));
 
-    /// <summary>Whether the kernel had to cut the datagram.</summary>
+    /// <summary>Whether the kernel had to cut the message.</summary>
     public bool IsTruncated(int slot) => (_messages[slot].Header.Flags & SocketCalls.Truncated) != 0;
 
-    /// <summary>Who sent it; false for a sender without an IP address. <paramref name="drops"/> is changed only if the kernel reports drops.</summary>
-    public bool TryGetPeer(int slot, out Peer peer, ref uint drops)
+    /// <summary>
+    /// Who sent it; false for a sender without an IP address. <paramref name="segment"/> is the length of each of its datagrams but the
+    /// last, which may be shorter; 0 for a message that is one datagram. <paramref name="drops"/> is changed only if the kernel reports drops.
+    /// </summary>
+    public bool TryGetPeer(int slot, out Peer peer, out int segment, ref uint drops)
     {
         ref Message header = ref _messages[slot].Header;
         AddressKey local = default;
-        PacketInfo.Read((byte*)header.Control, header.ControlLength, ref local, ref drops);
+        segment = 0;
+        PacketInfo.Read((byte*)header.Control, header.ControlLength, ref local, ref drops, ref segment);
         bool known = SocketAddress.TryRead((byte*)header.Name, header.NameLength, out AddressKey key, out ushort port);
         peer = new Peer(key, port, local);
         return known;

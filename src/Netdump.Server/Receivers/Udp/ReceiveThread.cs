@@ -90,7 +90,11 @@ internal sealed unsafe class ReceiveThread : IDisposable
             deadline = Advance(now);
             expecting = count > 0;
             // Waiting a moment lets datagrams gather: fewer calls, half the processor time (dotnet-hot-paths.md section 2).
-            if (count is > 0 and < ReceiveSlots.Count / 2 && !_handler.IsUrgent) Sleep(Nap);
+            if (count is > 0 and < ReceiveSlots.Count / 2 && !_handler.IsUrgent)
+            {
+                Counters.Naps++;
+                Sleep(Nap);
+            }
         }
 
         End();
@@ -99,15 +103,28 @@ internal sealed unsafe class ReceiveThread : IDisposable
     private void Handle(int count, TimeSpan now)
     {
         Counters.Batches++;
-        Counters.Datagrams += count;
         uint drops = _kernelDrops;
         for (int i = 0; i < count; i++)
         {
-            ReadOnlySpan<byte> datagram = _slots.Datagram(i);
-            Counters.Bytes += datagram.Length;
-            bool known = _slots.TryGetPeer(i, out Peer peer, ref drops);
-            if (_slots.IsTruncated(i)) Counters.Truncated++;
-            else if (known) Handle(datagram, peer, now);
+            ReadOnlySpan<byte> message = _slots.Message(i);
+            Counters.Bytes += message.Length;
+            bool known = _slots.TryGetPeer(i, out Peer peer, out int segment, ref drops);
+            if (_slots.IsTruncated(i))
+            {
+                Counters.Datagrams++;
+                Counters.Truncated++;
+                continue;
+            }
+
+            while (segment > 0 && message.Length > segment)
+            {
+                Counters.Datagrams++;
+                if (known) Handle(message[..segment], peer, now);
+                message = message[segment..];
+            }
+
+            Counters.Datagrams++;
+            if (known) Handle(message, peer, now);
         }
 
         if (drops != _kernelDrops)

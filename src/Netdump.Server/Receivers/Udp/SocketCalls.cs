@@ -28,6 +28,8 @@ internal static unsafe partial class SocketCalls
     public const int IPv6Level = 41;
     public const int IPv6ReceivePacketInfo = 49;
     public const int IPv6PacketInfo = 50;
+    public const int UdpLevel = 17;
+    public const int UdpReceiveOffload = 104;
 
     private const int CloseOnExecNonBlocking = 0x80000 | 0x800;
 

@@ -68,6 +68,9 @@ internal static class UdpSockets
         if (!TrySetOption(socket, SocketCalls.SocketLevel, SocketCalls.SendBufferForce, SendBuffer))
             socket.SendBufferSize = SendBuffer;
         SetOption(socket, SocketCalls.SocketLevel, SocketCalls.ReportOverflow, 1);
+        // Datagrams of one sender and one length come as one message where the sender or the network card made them so: a page's, many
+        // pages', with one walk through the network stack. Kernels before 5.0 do not know it.
+        _ = TrySetOption(socket, SocketCalls.UdpLevel, SocketCalls.UdpReceiveOffload, 1);
         // A server with several addresses answers from the one it was asked at.
         if (address.Equals(IPAddress.IPv6Any)) SetOption(socket, SocketCalls.IPv6Level, SocketCalls.IPv6ReceivePacketInfo, 1);
         if (address.Equals(IPAddress.Any)) SetOption(socket, SocketCalls.IPLevel, SocketCalls.IPPacketInfo, 1);
