@@ -81,7 +81,7 @@ internal static partial class Log
     [LoggerMessage(305, LogLevel.Information, "{Address}: reboot sent")]
     public static partial void RebootSent(ILogger log, IPAddress address);
 
-    [LoggerMessage(306, LogLevel.Warning, "{Address} crashed while {Limit} dumps are being received: it is rebooted without a dump")]
+    [LoggerMessage(306, LogLevel.Warning, "{Address}: no place among {Limit} dumps being received: it is rebooted without a dump")]
     public static partial void TooManyDumps(ILogger log, IPAddress address, int limit);
 
     [LoggerMessage(307, LogLevel.Error, "{Address}: {Free} free, the dump needs {Needed}: no vmcore, only the log")]

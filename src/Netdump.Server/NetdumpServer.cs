@@ -53,6 +53,7 @@ public sealed class NetdumpServer : IDisposable
     /// <summary>Begins to receive.</summary>
     public void Start()
     {
+        _port.Resume(MonotonicClock.Now);
         _engine.Start();
         Log.Listening(_log, _engine.EndPoint, _options.Current.EffectiveThreads, Path.GetFullPath(_options.Current.Store));
     }

@@ -102,6 +102,8 @@ public sealed class ClassicClientSession
                 _lastRequest = now;
                 Acknowledge(request, now);
                 break;
+            case ClassicClientPhase.Handshake when request.Command == ClassicCommand.None && _options.Profile == ClassicClientProfile.Netdump:
+                break; // a server of ours that has no place for this dump yet: it lives, and START is repeated in its time
             case ClassicClientPhase.Handshake:
                 SendStart(now); // a server that believes the handshake over: tell it at once
                 break;

@@ -16,8 +16,13 @@ public sealed partial class ClassicServerSession
         (_lastLog > _stateAnswered.GetValueOrDefault() ? _lastLog : _stateAnswered.GetValueOrDefault()) + _options.StateQuiet;
 
     /// <summary>The file is made: ask for memory. Does nothing if the session has ended meanwhile.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="nextMissing">
+    /// For a dump that is gone on with: gives the first page, from a page on, that was not accounted for before (the number of pages if
+    /// none). Only those are asked. Null asks for all.
+    /// </param>
     /// <exception cref="InvalidOperationException">The session is not <see cref="ClassicServerPhase.Prepared"/>.</exception>
-    public void BeginMemory(TimeSpan now)
+    public void BeginMemory(TimeSpan now, Func<ulong, ulong>? nextMissing = null)
     {
         _now = now;
         if (Phase == ClassicServerPhase.Ended)
@@ -28,7 +33,25 @@ public sealed partial class ClassicServerSession
         Phase = ClassicServerPhase.Memory;
         _requests.Clear();
         int window = Extension ? _options.MaximumExtensionWindow : _options.MaximumWindow;
-        _memory = new MemoryCollector(PageSize, PageCount, window, _options);
+        _memory = new MemoryCollector(PageSize, PageCount, window, _options, nextMissing);
+        if (_memory.NextPfn >= PageCount)
+            CompleteMemory();
+    }
+
+    /// <summary>
+    /// Asks for no more memory until <see cref="BeginMemory"/> is called again with what is missing by then: back to
+    /// <see cref="ClassicServerPhase.Prepared"/>, without its effect. What is in flight is forgotten, its answers are stale. Does nothing
+    /// outside the memory phase.
+    /// </summary>
+    public void HoldMemory(TimeSpan now)
+    {
+        _now = now;
+        if (Phase != ClassicServerPhase.Memory)
+            return;
+        _requests.Clear();
+        Phase = ClassicServerPhase.Prepared;
+        _keepAlive = true;
+        _nextKeepAlive = now + _options.KeepAlive;
     }
 
     /// <summary>
@@ -212,12 +235,14 @@ public sealed partial class ClassicServerSession
         else
             _memory!.Answered();
         if (_requests.Count == 0 && _memory.NextPfn >= _memory.PageCount)
-        {
-            _effects.Enqueue(new ClassicServerEffect(ClassicServerEffectKind.MemoryComplete));
-            BeginState();
-        }
-
+            CompleteMemory();
         return true;
+    }
+
+    private void CompleteMemory()
+    {
+        _effects.Enqueue(new ClassicServerEffect(ClassicServerEffectKind.MemoryComplete));
+        BeginState();
     }
 
     private void BeginState()
@@ -282,7 +307,7 @@ public sealed partial class ClassicServerSession
     }
 
     /// <summary>The client was only away: its open requests still stand, and go on where they were.</summary>
-    private void Resume()
+    private void GoOn()
     {
         Phase = _interrupted.GetValueOrDefault();
         _interrupted = null;

@@ -52,6 +52,29 @@ public sealed partial class ClassicServerSession
         _requests.Open(ClassicCommand.Hello, 0);
     }
 
+    /// <summary>
+    /// Goes on with a dump whose client was acknowledged by an earlier server process: <see cref="ClassicServerPhase.Prepared"/>, so that the
+    /// caller says with <see cref="BeginMemory"/> or <see cref="SkipMemory"/> what is left. A client that meanwhile began its handshake again
+    /// is acknowledged when its START comes.
+    /// </summary>
+    /// <param name="start">What the client said when it was acknowledged.</param>
+    /// <param name="options">Limits and choices.</param>
+    /// <param name="pageSize">Bytes in a page of the client.</param>
+    /// <param name="pageCount">Highest page frame number plus one.</param>
+    /// <param name="firstNumber">Number of the first request; random.</param>
+    /// <param name="acknowledge">The client said START: it answers nothing before it is acknowledged.</param>
+    /// <param name="now">The time.</param>
+    public static ClassicServerSession Resume(
+        in ClassicStart start, ClassicServerOptions options, uint pageSize, ulong pageCount, uint firstNumber, bool acknowledge, TimeSpan now)
+    {
+        var session = new ClassicServerSession(start, options, firstNumber, now) { PageSize = pageSize, PageCount = pageCount };
+        session._acknowledge = acknowledge;
+        session._requests.Clear();
+        session.Phase = ClassicServerPhase.Prepared;
+        session._nextKeepAlive = now + options.KeepAlive;
+        return session;
+    }
+
     /// <summary>What the session does at the moment.</summary>
     public ClassicServerPhase Phase { get; private set; }
 
@@ -261,7 +284,7 @@ public sealed partial class ClassicServerSession
         if (Phase == ClassicServerPhase.Handshake)
             _requests.SendAgain();
         else if (Phase == ClassicServerPhase.Finishing && _interrupted is not null)
-            Resume();
+            GoOn();
         else if (Phase == ClassicServerPhase.Finishing)
         {
             _finalsSent = 0; // it began its handshake again and missed them

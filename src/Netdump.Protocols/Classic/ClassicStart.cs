@@ -18,6 +18,12 @@ public readonly record struct ClassicStart(uint Machine, uint Version, ulong Tas
     /// <summary>True for a client of the first generation: i386, answers with version 4, holes are sent as zero pages.</summary>
     public bool IsOld => Version == 0 && Machine == ClassicMachine.I386;
 
+    /// <summary>
+    /// Whether the magic tells this boot of the host from any other: it is drawn anew at each start of the client, unless keys are not
+    /// exchanged (then it is all ones in hexadecimal, redhat-netdump 4.6).
+    /// </summary>
+    public bool NamesItsBoot => Magic is not (null or 0 or 0x1111_1111_1111_1111);
+
     /// <summary>Reads a START. Keys may be missing, unknown or in any order; a key whose value is no hexadecimal number counts as missing.</summary>
     /// <returns>False if the reply is no START.</returns>
     public static bool TryParse(in ClassicReplyHeader header, ReadOnlySpan<byte> payload, out ClassicStart start)

@@ -11,10 +11,12 @@ internal sealed class MemoryCollector
     private readonly ulong _allChunks;
     private readonly int _minimumWindow;
     private readonly int _maximumWindow;
+    private readonly Func<ulong, ulong>? _nextMissing;
     private int _threshold;
     private int _completions;
 
-    public MemoryCollector(uint pageSize, ulong pageCount, int maximumWindow, ClassicServerOptions options)
+    // nextMissing gives the first page, from a page on, that is not known already; null when none is.
+    public MemoryCollector(uint pageSize, ulong pageCount, int maximumWindow, ClassicServerOptions options, Func<ulong, ulong>? nextMissing = null)
     {
         _pageSize = (int)pageSize;
         PageCount = pageCount;
@@ -25,6 +27,8 @@ internal sealed class MemoryCollector
         _buffers = GC.AllocateUninitializedArray<byte>(_maximumWindow * _pageSize);
         int chunks = _pageSize / ClassicReplyHeader.ChunkSize;
         _allChunks = chunks == 64 ? ulong.MaxValue : (1UL << chunks) - 1;
+        _nextMissing = nextMissing;
+        NextPfn = Missing(0);
     }
 
     /// <summary>Pages that may be in flight.</summary>
@@ -43,7 +47,7 @@ internal sealed class MemoryCollector
         pfn = (uint)NextPfn;
         if (NextPfn >= PageCount || inFlight >= Window)
             return false;
-        NextPfn++;
+        NextPfn = Missing(NextPfn + 1);
         return true;
     }
 
@@ -76,7 +80,7 @@ internal sealed class MemoryCollector
         if (next <= NextPfn) // also what no sane client says: at or before the page itself
             return 0;
         ulong skipped = next - NextPfn;
-        NextPfn = next;
+        NextPfn = Missing(next);
         return skipped;
     }
 
@@ -98,4 +102,6 @@ internal sealed class MemoryCollector
         _threshold = Window;
         _completions = 0;
     }
+
+    private ulong Missing(ulong pfn) => _nextMissing is null || pfn >= PageCount ? pfn : Math.Min(_nextMissing(pfn), PageCount);
 }

@@ -49,7 +49,7 @@ public sealed record ServerOptions
     /// <summary>Networks whose datagrams are accepted.</summary>
     public NetworkList AllowedNetworks { get; init; } = NetworkList.Private;
 
-    /// <summary>Dumps received at once; a client beyond that is logged and rebooted without a dump.</summary>
+    /// <summary>Dumps received at once; a client beyond that waits for a place. 0: nobody is dumped, nor waits.</summary>
     public int MaxConcurrentDumps { get; init; } = 256;
 
     /// <summary>Whether classic clients need a magic file.</summary>

@@ -23,7 +23,7 @@ internal static class Settings
         new("allow", [], ["--allow"], "NET", "network to accept, as 10.0.0.0/8; repeatable; any accepts all [loopback and private ranges]",
             (o, v) => o with { AllowedNetworks = NetworkList.Parse(v) }, o => o.AllowedNetworks) { IsList = true, Reloads = true },
         new("max_dumps", ["max_concurrent_dumps"], ["--max-dumps", "-c", "--concurrent"], "N",
-            "dumps received at once; hosts beyond are rebooted without one [256]",
+            "dumps received at once; hosts beyond wait for a place, at most 10 minutes [256]",
             (o, v) => o with { MaxConcurrentDumps = Number(v[0], 0, 1_000_000) }, o => o.MaxConcurrentDumps) { Reloads = true },
         new("secure", [], ["--secure", "-s"], "auto|0|1", "magic files: 1 demands one, 0 never looks, auto checks those there are [auto]",
             (o, v) => o with { Secure = Secure(v[0]) }, o => o.Secure) { Reloads = true },

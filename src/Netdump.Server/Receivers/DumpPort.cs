@@ -1,3 +1,4 @@
+using System.Net;
 using Netdump.Server.Hooks;
 using Netdump.Server.Options;
 using Netdump.Server.Receivers.Classic;
@@ -13,6 +14,7 @@ internal sealed class DumpPort
     private readonly ClassicContext _classic;
     private readonly HookScripts _hooks;
     private readonly TimeProvider _time;
+    private readonly List<ClassicReceiver> _receivers = [];
 
     /// <summary>The dump port of a store.</summary>
     public DumpPort(CrashStore store, HookScripts hooks, LiveOptions options, TimeProvider time, ILogger log)
@@ -54,6 +56,48 @@ internal sealed class DumpPort
         });
         ClassicReceiver classic = new(
             _classic, sender, lane, (peer, directory) => new CrashLog(directory, console.LogOf(peer), MonotonicClock.Now));
+        _receivers.Add(classic);
         return new DumpPortHandler(this, classic, console);
+    }
+
+    /// <summary>
+    /// Goes on with the crashes that an earlier process left unfinished. After the handlers are made and before the engine starts, so that
+    /// no START is answered by a new crash meanwhile.
+    /// </summary>
+    public void Resume(TimeSpan now)
+    {
+        foreach (CrashDirectory directory in Store.WithSession())
+        {
+            try
+            {
+                if (SessionFile.ReadHeader(directory.File(SessionFile.FileName)).State != SessionState.Ended)
+                    Resume(directory, now);
+            }
+            catch (Exception error)
+            {
+                // Whatever lies there, the server starts, and leaves it as it is.
+                Server.Log.NotResumed(Log, directory.Path, error.Message);
+            }
+        }
+    }
+
+    private void Resume(CrashDirectory directory, TimeSpan now)
+    {
+        StoredCrash stored = StoredCrash.Open(directory);
+        try
+        {
+            IPAddress? local = stored.Header.Local is { } text && IPAddress.TryParse(text, out IPAddress? parsed) ? parsed : null;
+            Peer peer = new(
+                AddressKey.From(stored.Address), (ushort)stored.Header.Port, local is null ? default : AddressKey.From(local));
+            MagicVerdict verdict = Magics.Check(peer.Address, stored.Header.Start.Magic, Options.Current.Secure, out ulong magic);
+            if (verdict != MagicVerdict.Accepted || !Options.Current.AllowedNetworks.Contains(peer.Key))
+                throw new InvalidDataException($"{peer.Address} is not allowed any more");
+            _receivers.First(receiver => receiver.Owns(peer.Key)).Resume(stored, peer, magic, now);
+        }
+        catch
+        {
+            stored.Dispose();
+            throw;
+        }
     }
 }

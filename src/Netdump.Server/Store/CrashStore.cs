@@ -87,6 +87,14 @@ public sealed class CrashStore
         throw new StoreException($"cannot make directory {path}: {MaxSameName} of that name exist");
     }
 
+    /// <summary>Directories of crashes with a session file, in order of their names. Throws <see cref="IOException"/>.</summary>
+    /// <param name="address">Those of this host alone; null for all.</param>
+    public IEnumerable<CrashDirectory> WithSession(IPAddress? address = null) =>
+        Directory.EnumerateDirectories(Root, address is null ? "*-*" : $"{NameOf(address)}-*")
+            .Where(path => File.Exists(Path.Combine(path, SessionFile.FileName)))
+            .Order(StringComparer.Ordinal)
+            .Select(path => new CrashDirectory(path));
+
     /// <summary>Most hosts that may have a console: their directories outlive made-up source addresses.</summary>
     public int MaximumConsoles { get; init; } = 65_536;
 

@@ -26,7 +26,6 @@ public sealed class PageMap
 
     private readonly byte[]?[] _blocks;
     private readonly int[] _set;
-    private readonly ulong[] _dirty;
 
     /// <summary>Makes a map in which no page is accounted for.</summary>
     /// <param name="pageCount">Pages of the dump, holes included.</param>
@@ -38,7 +37,8 @@ public sealed class PageMap
         int blocks = (int)((pageCount + PagesPerBlock - 1) / PagesPerBlock);
         _blocks = new byte[]?[blocks];
         _set = new int[blocks];
-        _dirty = new ulong[(blocks + 63) / 64];
+        Unsaved = new DirtyBlocks(blocks);
+        Unsynced = new DirtyBlocks(blocks);
     }
 
     /// <summary>Pages of the dump, holes included.</summary>
@@ -49,6 +49,12 @@ public sealed class PageMap
 
     /// <summary>Whether every page is accounted for.</summary>
     public bool IsComplete => Accounted == PageCount;
+
+    /// <summary>Blocks that changed since they were last saved.</summary>
+    public DirtyBlocks Unsaved { get; }
+
+    /// <summary>Blocks that changed since they were last taken to be saved behind a sync of the pages.</summary>
+    public DirtyBlocks Unsynced { get; }
 
     /// <summary>Number of blocks of the bitmap.</summary>
     public int BlockCount => _blocks.Length;
@@ -100,7 +106,7 @@ public sealed class PageMap
     public ReadOnlySpan<byte> Block(int index) =>
         _blocks[index] ?? (_set[index] == 0 ? Empty : Full);
 
-    /// <summary>Replaces the bits of one block by stored ones; bits past the end of the dump are ignored.</summary>
+    /// <summary>Replaces the bits of one block by stored ones; bits past the end of the dump are ignored. The block counts as changed.</summary>
     /// <param name="index">Index of the block.</param>
     /// <param name="bits">4096 bytes.</param>
     public void Load(int index, ReadOnlySpan<byte> bits)
@@ -126,29 +132,43 @@ public sealed class PageMap
             _blocks[index] = loaded;
             Count(index, set);
         }
-
-        _dirty[index >> 6] &= ~(1UL << (index & 63));
     }
 
-    /// <summary>Finds the next block that changed since it was last taken, and takes it.</summary>
-    /// <param name="from">Index of the first block to look at.</param>
-    /// <param name="index">Index of the block found.</param>
-    /// <returns>False when no block from there on has changed.</returns>
-    public bool TryTakeDirty(int from, out int index)
+    /// <summary>The first page, from a page on, that is not accounted for; <see cref="PageCount"/> when all are. In time of blocks and words.</summary>
+    /// <param name="from">Page frame number to begin at.</param>
+    public ulong NextMissing(ulong from)
     {
-        for (int word = from >> 6; word < _dirty.Length; word++)
+        while (from < PageCount)
         {
-            ulong bits = word == from >> 6 ? _dirty[word] & (ulong.MaxValue << (from & 63)) : _dirty[word];
-            if (bits == 0)
-                continue;
-            int bit = BitOperations.TrailingZeroCount(bits);
-            _dirty[word] &= ~(1UL << bit);
-            index = word * 64 + bit;
-            return true;
+            int block = (int)(from / PagesPerBlock);
+            if (_set[block] == 0)
+                return from;
+            if (_blocks[block] is { } bits && FirstClear(bits, (int)(from % PagesPerBlock)) is var clear and < PagesPerBlock)
+                return Math.Min((ulong)block * PagesPerBlock + (ulong)clear, PageCount);
+            from = (ulong)(block + 1) * PagesPerBlock;
         }
 
-        index = 0;
-        return false;
+        return PageCount;
+    }
+
+    private static int FirstClear(byte[] bits, int from)
+    {
+        for (; from < PagesPerBlock && (from & 63) != 0; from++)
+        {
+            if ((bits[from >> 3] >> (from & 7) & 1) == 0)
+                return from;
+        }
+
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bits.AsSpan());
+        while (from < PagesPerBlock && words[from >> 6] == ulong.MaxValue)
+            from += 64;
+        for (; from < PagesPerBlock; from++)
+        {
+            if ((bits[from >> 3] >> (from & 7) & 1) == 0)
+                return from;
+        }
+
+        return from;
     }
 
     private void AddWithin(int block, int from, int to)
@@ -198,7 +218,8 @@ public sealed class PageMap
             return;
         Accounted += (ulong)added;
         _set[block] += added;
-        _dirty[block >> 6] |= 1UL << (block & 63);
+        Unsaved.Add(block);
+        Unsynced.Add(block);
         if (_set[block] == PagesPerBlock)
             _blocks[block] = null;
     }

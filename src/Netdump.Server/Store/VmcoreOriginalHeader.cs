@@ -54,6 +54,19 @@ public static class VmcoreOriginalHeader
         return (made ? layout : null, reason);
     }
 
+    /// <summary>Lays out a file of this kind that exists.</summary>
+    /// <param name="header">Its header area, up to the first page.</param>
+    /// <param name="pageSize">Bytes of one page.</param>
+    /// <param name="pageCount">Pages of the physical address space.</param>
+    /// <returns>The layout, or null with a reason.</returns>
+    public static (VmcoreLayout? Layout, string? Reason) Reopen(ReadOnlyMemory<byte> header, uint pageSize, ulong pageCount)
+    {
+        bool made = VmcoreLayout.TryCreate(
+            header, pageSize, pageCount, isKernelHeader: false, [new VmcoreChunk(0, pageCount, header.Length)],
+            out VmcoreLayout? layout, out string? reason);
+        return (made ? layout : null, reason);
+    }
+
     private static void WriteElfHeader(ElfBytes header, uint machine)
     {
         header.Bytes(0x7f, (byte)'E', (byte)'L', (byte)'F', (byte)(header.Wide ? 2 : 1), (byte)(header.BigEndian ? 2 : 1), 1, 0);

@@ -19,13 +19,17 @@ public sealed class VmcoreWriter : IDisposable
     private readonly FileStream _stream;
     private readonly SafeFileHandle _file;
 
-    private VmcoreWriter(CrashDirectory directory, VmcoreLayout layout, FileStream stream)
+    private readonly byte[]? _present; // of a file that is gone on with: a page's bytes there
+
+    private VmcoreWriter(CrashDirectory directory, VmcoreLayout layout, FileStream stream, PageMap? received = null)
     {
         _directory = directory;
         _stream = stream;
         _file = stream.SafeFileHandle;
         Layout = layout;
-        Pages = new PageMap(layout.PageCount);
+        Pages = received ?? new PageMap(layout.PageCount);
+        EarlierPages = Pages.Accounted;
+        _present = received is null ? null : new byte[layout.PageSize];
     }
 
     /// <summary>Where everything lies in the file.</summary>
@@ -33,6 +37,9 @@ public sealed class VmcoreWriter : IDisposable
 
     /// <summary>Which pages are accounted for. A page's bytes have been handed to the kernel before its bit is set.</summary>
     public PageMap Pages { get; }
+
+    /// <summary>Pages that were accounted for when the file was opened again, of whatever kind.</summary>
+    public ulong EarlierPages { get; }
 
     /// <summary>Pages that came with bytes other than zero.</summary>
     public ulong StoredPages { get; private set; }
@@ -67,6 +74,28 @@ public sealed class VmcoreWriter : IDisposable
         }
     }
 
+    /// <summary>Opens <c>vmcore-incomplete</c> again, to go on with it.</summary>
+    /// <param name="directory">Directory of the crash.</param>
+    /// <param name="layout">Where everything lies.</param>
+    /// <param name="received">The pages in it; becomes the writer's.</param>
+    /// <exception cref="IOException">The file cannot be opened.</exception>
+    public static VmcoreWriter Open(CrashDirectory directory, VmcoreLayout layout, PageMap received)
+    {
+        var stream = new FileStream(directory.File(IncompleteName), new FileStreamOptions
+        {
+            Mode = FileMode.Open,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.Read | FileShare.Delete,
+            BufferSize = 0,
+        });
+        return new VmcoreWriter(directory, layout, stream, received);
+    }
+
+    /// <summary>Makes durable what was written until now. Blocks on the disk; from any thread.</summary>
+    /// <exception cref="IOException">The disk refuses: pages may be lost.</exception>
+    /// <exception cref="ObjectDisposedException">The file is closed.</exception>
+    public void Sync() => RandomAccess.FlushToDisk(_file);
+
     /// <summary>Stores one page at each of its file positions.</summary>
     /// <param name="pfn">Page frame number.</param>
     /// <param name="page">The page's bytes.</param>
@@ -79,20 +108,26 @@ public sealed class VmcoreWriter : IDisposable
             throw new ArgumentException($"a page has {Layout.PageSize} bytes, not {page.Length}", nameof(page));
         if (pfn >= Layout.PageCount || Pages.Contains(pfn))
             return false;
-        if (!page.ContainsAnyExcept((byte)0))
+        bool isZero = !page.ContainsAnyExcept((byte)0);
+        long address = (long)(pfn * Layout.PageSize);
+        foreach (long position in Layout.Positions(pfn))
         {
-            ZeroPages++;
-        }
-        else
-        {
-            long address = (long)(pfn * Layout.PageSize);
-            foreach (long position in Layout.Positions(pfn))
+            if (!isZero || !IsHole(position + address))
                 RandomAccess.Write(_file, page, position + address);
-            StoredPages++;
         }
 
+        if (isZero)
+            ZeroPages++;
+        else
+            StoredPages++;
         return Pages.Add(pfn);
     }
+
+    /// <summary>
+    /// Whether zeros lie there anyway. Only the end of an earlier process may have left bytes of a page that is not accounted for.
+    /// </summary>
+    private bool IsHole(long offset) =>
+        _present is null || (RandomAccess.Read(_file, _present, offset) == _present.Length && !_present.AsSpan().ContainsAnyExcept((byte)0));
 
     /// <summary>Accounts for pages that are no memory.</summary>
     /// <param name="first">First page frame number.</param>
@@ -109,7 +144,7 @@ public sealed class VmcoreWriter : IDisposable
 
     /// <summary>
     /// Closes the file, makes it durable and gives it its final name, never replacing another. Blocks on the disk: not for an engine
-    /// thread. Afterwards <c>.session</c> is gone too.
+    /// thread.
     /// </summary>
     /// <exception cref="InvalidOperationException">A page is not accounted for.</exception>
     /// <exception cref="IOException">The disk refuses, or <c>vmcore</c> exists; <c>vmcore-incomplete</c> stays.</exception>
@@ -119,10 +154,16 @@ public sealed class VmcoreWriter : IDisposable
             throw new InvalidOperationException($"{Pages.PageCount - Pages.Accounted} pages are missing");
         _stream.Dispose();
         _directory.Complete(IncompleteName, CompleteName);
-        _directory.Delete(SessionFile.FileName);
-        _directory.Sync();
     }
 
     /// <summary>Closes the file; what was received stays in <c>vmcore-incomplete</c>.</summary>
     public void Dispose() => _stream.Dispose();
+
+    /// <summary>Closes the file and removes it, so that others have its room.</summary>
+    /// <exception cref="IOException">It cannot be removed.</exception>
+    public void Remove()
+    {
+        _stream.Dispose();
+        _directory.Delete(IncompleteName);
+    }
 }

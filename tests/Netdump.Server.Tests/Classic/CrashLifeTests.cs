@@ -118,7 +118,8 @@ public sealed class CrashLifeTests
         Assert.Equal(0, simulation.Context.Dumps.Taken);
 
         // What came is on disk, and the session file says what that is.
-        SessionFile.Read(Path.Combine(directory, ".session"), out SessionHeader header, out PageMap map);
+        SessionFile.Read(Path.Combine(directory, ".session"), out SessionHeader header, out PageMap map, out PageMap synced);
+        Assert.Equal((SessionState.Ended, map.Accounted), (header.State, synced.Accounted));
         Assert.Equal(("192.0.2.1", 6666, client.PageCount), (header.Address, header.Port, (uint)header.PageCount));
         Assert.InRange(map.Accounted, 1u, 40u);
         byte[] file = File.ReadAllBytes(Path.Combine(directory, "vmcore-incomplete"));
@@ -170,33 +171,6 @@ public sealed class CrashLifeTests
         await simulation.RunToTheEnd();
         Assert.True(client.Acknowledgements >= 2);
         Assert.True(File.Exists(Path.Combine(Assert.Single(simulation.CrashDirectories), "vmcore")));
-    }
-
-    [Fact]
-    public async Task Item38_more_than_the_allowed_dumps_are_logged_and_rebooted_without_memory()
-    {
-        using var simulation = new Simulation(options: new ServerOptions { MaxConcurrentDumps = 1 });
-        var first = SimulatedClient.Create(ClassicClientProfile.D, seed: 1, address: "192.0.2.1");
-        var second = SimulatedClient.Create(ClassicClientProfile.D, seed: 2, address: "192.0.2.2");
-        first.OnMemoryRequest = number =>
-        {
-            if (number == 0)
-                simulation.Clients.Add(second);
-        };
-        simulation.Clients.Add(first);
-        second.OnMemoryRequest = _ => Assert.Fail("memory was asked");
-        // The first one hangs until the second is gone.
-        await simulation.RunUntil(() => simulation.Clients.Count == 2);
-        Assert.Equal(1, simulation.Context.Dumps.Taken);
-        first.IsSilent = true;
-        await simulation.RunUntil(() => second.Rebooted);
-        first.IsSilent = false;
-        await simulation.RunToTheEnd();
-        Assert.Equal(["192.0.2.1-2026-03-04-05:06", "192.0.2.2-2026-03-04-05:06"], simulation.CrashDirectories.Select(Path.GetFileName));
-        Assert.Equal(["log"], Directory.GetFiles(simulation.CrashDirectories[1]).Select(Path.GetFileName));
-        Assert.True(File.Exists(Path.Combine(simulation.CrashDirectories[0], "vmcore")));
-        Assert.Equal(1, simulation.Log.Count(306));
-        Assert.Equal(0, simulation.Context.Dumps.Taken);
     }
 
     [Fact]

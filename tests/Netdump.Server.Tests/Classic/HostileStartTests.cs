@@ -88,7 +88,7 @@ public sealed class HostileStartTests
         Assert.True(File.Exists(Path.Combine(Assert.Single(simulation.CrashDirectories), "vmcore")));
     }
 
-    private static byte[] Start(ulong task)
+    internal static byte[] Start(ulong task)
     {
         var start = new ClassicStart(62, 5, task, 0, 1, Extension: false);
         var datagram = new byte[ClassicReplyHeader.Size + ClassicStart.MaximumPayload];

@@ -1,8 +1,8 @@
 using System.Net;
 using CsCheck;
 using Netdump.Protocols.Classic;
-using Netdump.Server.Options;
 using Netdump.Server.Receivers.Udp;
+using Netdump.Server.Store;
 
 namespace Netdump.Server.Tests.Classic;
 
@@ -64,6 +64,34 @@ public sealed class IdentityTests
         simulation.Clients.Add(SimulatedClient.Create(ClassicClientProfile.D, seed: 1, port: (ushort)port));
         await simulation.RunToTheEnd();
         Assert.True(File.Exists(Path.Combine(Assert.Single(simulation.CrashDirectories), "vmcore")));
+    }
+
+    [Theory]
+    [InlineData(6666)]
+    [InlineData(6667)]
+    public async Task A_client_that_was_given_up_and_begins_again_joins_what_it_left(int port)
+    {
+        using var simulation = new Simulation();
+        var lost = SimulatedClient.Create(ClassicClientProfile.D, seed: 1);
+        lost.SilentAfter = 50;
+        simulation.Clients.Add(lost);
+        await simulation.RunUntil(() => simulation.Receiver.OpenCrashes == 1);
+        await simulation.RunToTheEnd();
+        string directory = Assert.Single(simulation.CrashDirectories);
+        SessionFile.Read(Path.Combine(directory, SessionFile.FileName), out _, out PageMap map, out _);
+        Assert.InRange(map.Accounted, 1u, 100u);
+
+        var back = SimulatedClient.Create(ClassicClientProfile.D, seed: 1, port: (ushort)port);
+        simulation.Clients.Add(back);
+        await simulation.RunToTheEnd();
+        Assert.Equal(directory, Assert.Single(simulation.CrashDirectories));
+        Assert.Equal(["log", "vmcore"], Directory.GetFiles(directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.DoesNotContain(back.Asked, pfn => map.Contains(pfn));
+        Assert.Equal(back.Asked.Count, back.Asked.Distinct().Count());
+        byte[] file = File.ReadAllBytes(Path.Combine(directory, "vmcore"));
+        foreach ((ulong pfn, byte[] page) in back.Pages)
+            Assert.True(page.AsSpan().SequenceEqual(file.AsSpan(4096 + (int)pfn * 4096, 4096)), $"page {pfn}");
+        Assert.Equal(1, simulation.Log.Count(328));
     }
 
     [Fact]
@@ -131,7 +159,7 @@ public sealed class IdentityTests
     [Fact]
     public async Task Starts_from_ever_new_ports_of_one_address_open_only_so_many_crashes()
     {
-        using var simulation = new Simulation(options: new ServerOptions { MaxConcurrentDumps = 4 });
+        using var simulation = new Simulation();
         for (ushort port = 1000; port < 1040; port++)
             simulation.Clients.Add(SimulatedClient.Create(ClassicClientProfile.D, seed: 1, port: port, task: port));
         TimeSpan limit = TimeSpan.FromSeconds(2);

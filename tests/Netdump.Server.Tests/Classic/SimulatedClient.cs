@@ -49,6 +49,9 @@ internal sealed class SimulatedClient
 
     public int Acknowledgements { get; private set; }
 
+    /// <summary>Pages that were asked, in order.</summary>
+    public List<uint> Asked { get; } = [];
+
     /// <summary>Called at each page request, with its number from 0 on.</summary>
     public Action<uint>? OnMemoryRequest { get; set; }
 
@@ -97,6 +100,7 @@ internal sealed class SimulatedClient
             Acknowledgements += request.Command == ClassicCommand.AcknowledgeStart ? 1 : 0;
             if (request.Command == ClassicCommand.SendMemory)
             {
+                Asked.Add(request.From);
                 OnMemoryRequest?.Invoke(_memoryRequests);
                 IsSilent |= _memoryRequests++ >= SilentAfter;
             }

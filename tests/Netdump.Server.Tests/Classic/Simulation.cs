@@ -54,6 +54,9 @@ internal sealed class Simulation : IDisposable
 
     public TimeSpan Now { get; private set; }
 
+    /// <summary>How far time moves when nothing is under way.</summary>
+    public TimeSpan Pace { get; set; } = TimeSpan.FromMilliseconds(50);
+
     /// <summary>LOG datagrams that belonged to no crash.</summary>
     public int Unclaimed { get; private set; }
 
@@ -90,7 +93,7 @@ internal sealed class Simulation : IDisposable
                 continue;
             }
 
-            Now += TimeSpan.FromMilliseconds(50);
+            Now += Pace;
             await Task.Delay(1);
         }
     }

@@ -77,7 +77,7 @@ public sealed class PageMapTests
     private static List<int> TakeAll(PageMap map)
     {
         var taken = new List<int>();
-        for (int from = 0; map.TryTakeDirty(from, out int index); from = index + 1)
+        while (map.Unsaved.TryTake(out int index))
             taken.Add(index);
         return taken;
     }

@@ -7,6 +7,10 @@ public sealed class SessionFileTests
 {
     private static SessionHeader Header(ulong pages) => new()
     {
+        State = SessionState.Receiving,
+        Version = 5,
+        PageOffset = 0xffff_8880_0000_0000,
+        Boot = SessionFile.CurrentBoot,
         Address = "192.0.2.7",
         Port = 6666,
         Started = new DateTimeOffset(2026, 3, 4, 5, 6, 7, TimeSpan.FromHours(2)),
@@ -35,7 +39,7 @@ public sealed class SessionFileTests
                 }
             }
 
-            SessionFile.Read(crash.Directory.File(SessionFile.FileName), out SessionHeader header, out PageMap read);
+            SessionFile.Read(crash.Directory.File(SessionFile.FileName), out SessionHeader header, out PageMap read, out _);
             Assert.Equal(Header(pages), header);
             Assert.Equal(map.Accounted, read.Accounted);
             for (int block = 0; block < map.BlockCount; block++)
@@ -53,7 +57,7 @@ public sealed class SessionFileTests
         map.Add(Pages - 1);
         file.Save(map);
         Assert.InRange(crash.DiskBytes(SessionFile.FileName), 1, 64 * 1024);
-        Assert.Equal(4096 + (long)Pages / 8, new FileInfo(crash.Directory.File(SessionFile.FileName)).Length);
+        Assert.Equal(4096 + 2 * (long)Pages / 8, new FileInfo(crash.Directory.File(SessionFile.FileName)).Length);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(crash.Directory.File(SessionFile.FileName)));
     }
 
@@ -83,7 +87,7 @@ public sealed class SessionFileTests
         string path = crash.Directory.File(SessionFile.FileName);
         using (FileStream stream = File.OpenWrite(path))
             stream.SetLength(length);
-        Assert.Throws<InvalidDataException>(() => SessionFile.Read(path, out _, out _));
+        Assert.Throws<InvalidDataException>(() => SessionFile.Read(path, out _, out _, out _));
     }
 
     [Fact]
@@ -93,12 +97,40 @@ public sealed class SessionFileTests
             using var crash = new TemporaryCrash();
             string path = crash.Directory.File(SessionFile.FileName);
             File.WriteAllBytes(path, bytes);
-            Assert.Throws<InvalidDataException>(() => SessionFile.Read(path, out _, out _));
+            Assert.Throws<InvalidDataException>(() => SessionFile.Read(path, out _, out _, out _));
         }, iter: 50);
+
+    [Fact]
+    public void After_another_boot_of_the_machine_only_what_was_synced_is_believed()
+    {
+        using var crash = new TemporaryCrash();
+        const ulong Pages = 200_000;
+        var map = new PageMap(Pages);
+        using (SessionFile file = SessionFile.Create(crash.Directory, Header(Pages) with { Boot = "another" }))
+        {
+            map.AddRange(10, 50_000);
+            file.Save(map);
+            file.SaveSynced(SessionFile.TakeUnsynced(map));
+            map.AddRange(100_000, 1000);
+            file.Save(map);
+        }
+
+        SessionFile.Read(crash.Directory.File(SessionFile.FileName), out SessionHeader header, out PageMap received, out PageMap synced);
+        Assert.Equal((50_000UL, 50_000UL), (received.Accounted, synced.Accounted));
+        // Gone on with in this boot: both maps come along, and what is received from here on counts in it.
+        using (SessionFile file = SessionFile.Create(crash.Directory, header with { Boot = SessionFile.CurrentBoot }, received, synced))
+        {
+            received.Add(150_000);
+            file.Save(received);
+        }
+
+        SessionFile.Read(crash.Directory.File(SessionFile.FileName), out _, out received, out synced);
+        Assert.Equal((50_001UL, 50_000UL), (received.Accounted, synced.Accounted));
+    }
 
     private static ulong Accounted(TemporaryCrash crash)
     {
-        SessionFile.Read(crash.Directory.File(SessionFile.FileName), out _, out PageMap map);
+        SessionFile.Read(crash.Directory.File(SessionFile.FileName), out _, out PageMap map, out _);
         return map.Accounted;
     }
 

@@ -23,9 +23,18 @@ internal sealed class ServerUnderTest : IDisposable
 
     public ServerOptions Options { get; }
 
-    public NetdumpServer Server { get; }
+    public NetdumpServer Server { get; private set; }
 
     public LogLines Log { get; } = new();
+
+    /// <summary>Ends the server as SIGTERM does and starts another on its port and store.</summary>
+    public void Restart()
+    {
+        int port = Server.EndPoint.Port;
+        Server.Dispose();
+        Server = new NetdumpServer(Options with { Port = port }, TimeProvider.System, Log);
+        Server.Start();
+    }
 
     /// <summary>Directories of crashes, oldest first.</summary>
     public string[] Crashes => [.. Directory.GetDirectories(Options.Store, "*-*-*").Order()];

@@ -19,6 +19,12 @@ public sealed record ClassicContext(CrashStore Store, MagicFiles Magics, HookScr
     /// <summary>Dumps being received now.</summary>
     public DumpSlots Dumps { get; } = new();
 
+    /// <summary>Waiting for the disk costs a thread each: so many dumps do it at once.</summary>
+    public SemaphoreSlim Syncs { get; } = new(2);
+
+    /// <summary>Dumps that found no space are decided on one after the other, so that the room of one that is refused helps the next.</summary>
+    public SemaphoreSlim SpaceDecision { get; } = new(1);
+
     /// <summary>Bytes that an unprivileged process may still write to the file system of a directory.</summary>
     public Func<string, long> FreeSpace { get; init; } = path => new DriveInfo(path).AvailableFreeSpace;
 }

@@ -10,10 +10,14 @@ internal sealed partial class ClassicCrash
 {
     private VmcoreWriter? _vmcore;
     private SessionFile? _sessionFile;
+    private SessionHeader? _header;
+    private long _neededBytes;
     private Task? _completion;
     private RateMeter _rate;
-    private TimeSpan _nextSave;
+    private TimeSpan _nextTick;
+    private TimeSpan _nextSync;
     private TimeSpan _nextProgress;
+    private bool _unsaved;
     private bool _preparing;
     private bool _completing;
     private bool _reading;
@@ -39,25 +43,18 @@ internal sealed partial class ClassicCrash
         _session.RamPages,
         _session.Registers.ToArray(),
         _session.Header.ToArray(),
-        new SessionHeader
+        SessionHeader.Of(Start, Address, Peer.Port, Peer.Local.IsEmpty ? null : Peer.Local.ToIPAddress(), _started) with
         {
-            Address = Address.ToString(),
-            Port = Peer.Port,
-            Started = _started,
-            Machine = _session.Machine,
+            State = SessionState.Receiving,
             PageSize = _session.PageSize,
             PageCount = _session.PageCount,
-            Extension = _session.Extension,
-            Magic = Start.Magic is { } magic ? $"{magic:x16}" : null,
-            TaskStruct = Start.TaskStruct,
-            KernelHeader = false,
-            HeaderBytes = 0,
+            Boot = SessionFile.CurrentBoot,
         });
 
     private void BeginMemory(DumpFiles files, TimeSpan now)
     {
         _preparing = false;
-        (_vmcore, _sessionFile) = (files.Vmcore, files.Session);
+        TakeFiles(files, now);
         if (IsOver || _session.Phase != ClassicServerPhase.Prepared)
         {
             CloseFiles();
@@ -72,10 +69,46 @@ internal sealed partial class ClassicCrash
         }
         else
         {
-            _rate = new RateMeter(now);
-            _nextSave = now + SaveInterval;
-            _nextProgress = now + ProgressInterval;
             _session.BeginMemory(now);
+        }
+
+        Drain(now);
+    }
+
+    private void TakeFiles(DumpFiles files, TimeSpan now)
+    {
+        (_vmcore, _sessionFile, _header, _neededBytes) = files;
+        _rate = new RateMeter(now);
+        _nextTick = now + TickInterval;
+        _nextSync = now + SyncInterval;
+        _nextProgress = now + ProgressInterval;
+    }
+
+    /// <summary>Goes on where an earlier process was: asks what is missing, or for the state if nothing is.</summary>
+    private void Resume(StoredCrash stored, TimeSpan now)
+    {
+        _header = stored.Header;
+        if (stored.Vmcore is { } vmcore)
+        {
+            double percent = 100.0 * vmcore.EarlierPages / vmcore.Layout.PageCount;
+            Log.Resumed(_context.Log, Address, Directory.Path, percent);
+            TakeFiles(new DumpFiles(vmcore, stored.Session, stored.Header, DumpFiles.Needed(vmcore.Layout, 0)), now);
+            _session.BeginMemory(now, vmcore.Pages.NextMissing);
+        }
+        else
+        {
+            Log.Resumed(_context.Log, Address, Directory.Path, 100);
+            _reading = stored.Header.KernelHeader;
+            if (_reading)
+            {
+                _completion = _context.Work.Run(() =>
+                {
+                    IReadOnlyList<LogRecord> records = ReadLog();
+                    _receiver.Post(later => LogRead(records, later));
+                });
+            }
+
+            _session.SkipMemory(now);
         }
 
         Drain(now);
@@ -83,37 +116,70 @@ internal sealed partial class ClassicCrash
 
     private void StorePage(in ClassicServerEffect effect, TimeSpan now)
     {
-        if (_vmcore is null)
+        if (_vmcore is null || _held)
             return;
         try
         {
             _vmcore.WritePage(effect.FirstPfn, _session.Page(effect));
+            NoteUnsaved();
         }
         catch (Exception error)
         {
             // A disk refuses with more than IOException: a file too large and a lost permission have other names.
-            Fail(error.Message, now);
+            Refused(error, now);
         }
     }
 
-    /// <summary>Once a second: what has come is written down; every three: a line says how far it is.</summary>
-    private void AdvanceFiles(TimeSpan now)
+    private void StoreHole(in ClassicServerEffect effect)
     {
-        if (_vmcore is null || now < _nextSave)
+        if (_vmcore is null || _held)
             return;
-        _nextSave = now + SaveInterval;
+        if (effect.Kind == ClassicServerEffectKind.Hole)
+            _vmcore.MarkReserved(effect.FirstPfn, effect.Count);
+        else
+            _vmcore.MarkUnreadable(effect.FirstPfn);
+        NoteUnsaved();
+    }
+
+    private void NoteUnsaved()
+    {
+        if (_unsaved)
+            return;
+        _unsaved = true;
+        _receiver.NoteUnsaved(this);
+    }
+
+    /// <summary>After each batch of datagrams: puts on record what came with it.</summary>
+    public void SaveMap(TimeSpan now)
+    {
+        _unsaved = false;
+        if (_vmcore is null || _held)
+            return;
         try
         {
             _sessionFile!.Save(_vmcore.Pages);
         }
         catch (Exception error)
         {
-            Fail(error.Message, now);
+            Refused(error, now);
             Drain(now);
-            return;
         }
+    }
 
+    /// <summary>Once a second: how far it is; every three, a line says so; every five, what has come is synced.</summary>
+    private void AdvanceFiles(TimeSpan now)
+    {
+        if (_vmcore is null || now < _nextTick)
+            return;
+        _nextTick = now + TickInterval;
+        if (_held)
+            return;
+        SaveMap(now); // a large hole is saved in parts
+        if (_vmcore is null || _held)
+            return;
         Progress = Measure(_vmcore, now);
+        if (now >= _nextSync)
+            BeginSync(_vmcore);
         if (now < _nextProgress)
             return;
         _nextProgress = now + ProgressInterval;
@@ -123,9 +189,54 @@ internal sealed partial class ClassicCrash
             ByteText.Duration(progress.Left));
     }
 
+    /// <summary>
+    /// Makes durable what has come, and then the map that names it; and looks how much space is left. Elsewhere: the disk may take long.
+    /// </summary>
+    private void BeginSync(VmcoreWriter vmcore)
+    {
+        _nextSync = TimeSpan.MaxValue;
+        SessionFile session = _sessionFile!;
+        IReadOnlyList<(int Index, byte[] Bits)> blocks = SessionFile.TakeUnsynced(vmcore.Pages);
+        _ = _context.Work.Run(async () =>
+        {
+            Exception? failure = null;
+            long free = long.MaxValue;
+            await _context.Syncs.WaitAsync();
+            try
+            {
+                vmcore.Sync();
+                session.SaveSynced(blocks);
+                if (_context.Options.Current.SpaceCheck)
+                    free = _context.FreeSpace(Directory.Path);
+            }
+            catch (Exception error)
+            {
+                failure = error;
+            }
+            finally
+            {
+                _context.Syncs.Release();
+            }
+
+            _receiver.Post(later => Synced(vmcore, failure, free, later));
+        });
+    }
+
+    private void Synced(VmcoreWriter vmcore, Exception? failure, long free, TimeSpan now)
+    {
+        _nextSync = now + SyncInterval;
+        if (_vmcore != vmcore || _held || IsOver)
+            return; // closed meanwhile, which is no failure
+        if (failure is not null)
+            Refused(failure, now);
+        else
+            CheckSpace(free, now);
+        Drain(now);
+    }
+
     private DumpProgress Measure(VmcoreWriter vmcore, TimeSpan now)
     {
-        ulong done = vmcore.StoredPages + vmcore.ZeroPages + vmcore.UnreadablePages;
+        ulong done = vmcore.StoredPages + vmcore.ZeroPages + vmcore.UnreadablePages + vmcore.EarlierPages;
         ulong total = vmcore.Layout.PageCount - vmcore.ReservedPages;
         if (_session.RamPages != 0)
             total = Math.Min(total, _session.RamPages);
@@ -143,6 +254,8 @@ internal sealed partial class ClassicCrash
 
     private void CompleteFiles(TimeSpan now)
     {
+        if (_held)
+            return; // the disk refused the last page, and it cannot be asked any more
         ReleaseSlot();
         if (_vmcore is not { } vmcore)
             return;
@@ -159,9 +272,10 @@ internal sealed partial class ClassicCrash
         Progress = null;
         _completing = true;
         bool readLog = vmcore.Layout.IsKernelHeader;
+        SessionHeader stored = _header! with { State = SessionState.Stored };
         _completion = _context.Work.Run(() =>
         {
-            string? failure = Complete(vmcore);
+            string? failure = Complete(vmcore, stored);
             _receiver.Post(later => Completed(vmcore, failure, readLog, later));
             if (failure is null && readLog)
             {
@@ -171,12 +285,11 @@ internal sealed partial class ClassicCrash
         });
     }
 
-    private static string? Complete(VmcoreWriter vmcore)
+    private string? Complete(VmcoreWriter vmcore, SessionHeader stored)
     {
         try
         {
             vmcore.Complete();
-            return null;
         }
         catch (Exception error)
         {
@@ -184,6 +297,18 @@ internal sealed partial class ClassicCrash
             vmcore.Dispose();
             return error.Message;
         }
+
+        try
+        {
+            SessionFile.Write(Directory, stored);
+        }
+        catch (Exception error)
+        {
+            // The names of the files say the same to the next process.
+            Log.CrashError(_context.Log, Address, error.Message);
+        }
+
+        return null;
     }
 
     private void Completed(VmcoreWriter vmcore, string? failure, bool readLog, TimeSpan now)
@@ -242,12 +367,50 @@ internal sealed partial class ClassicCrash
         vmcore.Dispose();
     }
 
-    /// <summary>Writes the map once more. A disk that refuses costs only the pages of the last second when the dump is resumed.</summary>
+    /// <summary>The server ends: what came is synced elsewhere, and then the map of it, for a machine that goes down as well.</summary>
+    private void StopFiles()
+    {
+        Progress = null;
+        if (_vmcore is not { } vmcore || _sessionFile is not { } session)
+            return;
+        (_vmcore, _sessionFile) = (null, null);
+        try
+        {
+            while (!session.Save(vmcore.Pages))
+                continue;
+        }
+        catch (Exception error)
+        {
+            Log.CrashError(_context.Log, Address, error.Message);
+        }
+
+        _ = _context.Work.Run(() =>
+        {
+            try
+            {
+                for (IReadOnlyList<(int Index, byte[] Bits)> blocks; (blocks = SessionFile.TakeUnsynced(vmcore.Pages)).Count != 0;)
+                {
+                    vmcore.Sync();
+                    session.SaveSynced(blocks);
+                }
+            }
+            catch (Exception error)
+            {
+                Log.CrashError(_context.Log, Address, error.Message);
+            }
+
+            session.Dispose();
+            vmcore.Dispose();
+        });
+    }
+
+    /// <summary>Writes the map once more. A disk that refuses costs only pages of the last batch when the dump is resumed.</summary>
     private void CloseSessionFile(VmcoreWriter vmcore)
     {
         try
         {
-            _sessionFile?.Save(vmcore.Pages);
+            while (_sessionFile?.Save(vmcore.Pages) == false)
+                continue;
         }
         catch (Exception error)
         {

@@ -14,7 +14,8 @@ namespace Netdump.Server.Receivers.Classic;
 /// </summary>
 internal sealed partial class ClassicCrash
 {
-    private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SyncInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(3);
 
     private readonly ClassicReceiver _receiver;
@@ -23,6 +24,7 @@ internal sealed partial class ClassicCrash
     private readonly TimeSpan _began;
     private readonly DateTimeOffset _started;
     private readonly CrashQuota.Place _place;
+    private readonly bool _isResumed; // from the disk, in the middle of its dump
     private bool _holdsSlot;
     private bool _stateComplete;
     private bool _finishing;
@@ -30,36 +32,48 @@ internal sealed partial class ClassicCrash
     private bool _logClosed;
     private TimeSpan _nextLog;
 
-    /// <summary>Opens the crash: acknowledges its START and runs the hook netdump-crash.</summary>
+    /// <summary>
+    /// Opens the crash: acknowledges its START and runs the hook netdump-crash; or goes on with one that is there, and asks at once.
+    /// </summary>
     /// <param name="receiver">The receiver that owns it.</param>
-    /// <param name="peer">Where its START came from.</param>
-    /// <param name="start">What it said.</param>
-    /// <param name="magic">Magic of requests to it.</param>
-    /// <param name="directory">Its directory.</param>
-    /// <param name="place">Its place among the crashes of the last minutes.</param>
+    /// <param name="opening">What it begins with.</param>
     /// <param name="now">The time.</param>
-    public ClassicCrash(
-        ClassicReceiver receiver, in Peer peer, in ClassicStart start, ulong magic, CrashDirectory directory, CrashQuota.Place place, TimeSpan now)
+    public ClassicCrash(ClassicReceiver receiver, CrashOpening opening, TimeSpan now)
     {
-        _place = place;
+        _place = opening.Place;
         _receiver = receiver;
         _context = receiver.Context;
-        Peer = peer;
-        Address = peer.Address;
-        Directory = directory;
+        Peer = opening.Peer;
+        Address = opening.Peer.Address;
+        Directory = opening.Directory;
         _began = LastHeard = now;
-        _started = _context.Time.GetLocalNow();
-        CrashLog = receiver.OpenLog(peer, directory);
-        int limit = _context.Options.Current.MaxConcurrentDumps;
-        _holdsSlot = _context.Dumps.TryTake(limit);
-        _session = new ClassicServerSession(start, SessionOptions(magic), RandomNumber(), now);
+        _started = opening.Stored?.Header.Started ?? _context.Time.GetLocalNow();
+        CrashLog = receiver.OpenLog(opening.Peer, opening.Directory);
+        _holdsSlot = opening.HasSlot;
+        if (opening.Stored is { Header.State: not SessionState.Opened } stored)
+        {
+            _place.NoteAnswer();
+            _isResumed = true;
+            _session = ClassicServerSession.Resume(
+                opening.Start, SessionOptions(opening.Magic), stored.Header.PageSize, stored.Header.PageCount, RandomNumber(),
+                acknowledge: opening.IsAsked, now);
+            Resume(stored, now);
+            return;
+        }
 
-        Log.CrashOpened(_context.Log, Address, directory.Path);
-        if (!_holdsSlot)
-            Log.TooManyDumps(_context.Log, Address, limit);
-        else if (_session.Refusal == ClassicRefusal.UnknownMachine)
-            Log.UnknownMachine(_context.Log, Address, start.Machine);
-        _ = _context.Hooks.RunAsync(HookName.Crash, Address, directory.Path);
+        _session = new ClassicServerSession(opening.Start, SessionOptions(opening.Magic), RandomNumber(), now);
+        if (opening.Stored is null)
+        {
+            Log.CrashOpened(_context.Log, Address, Directory.Path);
+            _ = _context.Hooks.RunAsync(HookName.Crash, Address, Directory.Path);
+        }
+        else
+        {
+            Log.Resumed(_context.Log, Address, Directory.Path, 0);
+        }
+
+        if (_holdsSlot && _session.Refusal == ClassicRefusal.UnknownMachine)
+            Log.UnknownMachine(_context.Log, Address, Start.Machine);
         Drain(now);
     }
 
@@ -77,6 +91,12 @@ internal sealed partial class ClassicCrash
 
     /// <summary>The START that opened it.</summary>
     public ClassicStart Start => _session.Start;
+
+    /// <summary>
+    /// Whether a START is about this crash. An original client never begins its handshake again, so one whose magic is no more than a
+    /// constant, and that says START where another process left a dump half done, has booted and crashed again.
+    /// </summary>
+    public bool Takes(in ClassicStart start) => start == Start && (!_isResumed || start.Extension || start.NamesItsBoot);
 
     /// <summary>When the client was last heard of.</summary>
     public TimeSpan LastHeard { get; private set; }
@@ -96,7 +116,7 @@ internal sealed partial class ClassicCrash
         get
         {
             TimeSpan next = _nextLog < _session.NextDeadline ? _nextLog : _session.NextDeadline;
-            return _vmcore is not null && _nextSave < next ? _nextSave : next;
+            return _vmcore is not null && _nextTick < next ? _nextTick : next;
         }
     }
 
@@ -149,6 +169,7 @@ internal sealed partial class ClassicCrash
             {
                 if (await closing is { } failure)
                     Log.CrashError(_context.Log, Address, failure.Message);
+                EndSession();
             });
         }
 
@@ -158,7 +179,7 @@ internal sealed partial class ClassicCrash
     /// <summary>The server ends: closes the files as they are and waits for a dump that is being completed.</summary>
     public void Stop(TimeSpan now)
     {
-        CloseFiles();
+        StopFiles();
         ReleaseSlot();
         CrashLog.Flush(now);
         // Only the disk is waited for; what it does not manage in this time stays under its incomplete name.
@@ -198,10 +219,8 @@ internal sealed partial class ClassicCrash
                 StorePage(effect, now);
                 break;
             case ClassicServerEffectKind.Hole:
-                _vmcore?.MarkReserved(effect.FirstPfn, effect.Count);
-                break;
             case ClassicServerEffectKind.Unreadable:
-                _vmcore?.MarkUnreadable(effect.FirstPfn);
+                StoreHole(effect);
                 break;
             case ClassicServerEffectKind.MemoryComplete:
                 CompleteFiles(now);
@@ -240,15 +259,16 @@ internal sealed partial class ClassicCrash
     }
 
     /// <summary>
-    /// When the client is sent away and nothing more is read from the vmcore: writes the log out for good, then runs the hook
-    /// netdump-reboot.
+    /// When the client is sent away and nothing more is read from the vmcore: writes the log out for good, ends what the next process would
+    /// go on with, then runs the hook netdump-reboot.
     /// </summary>
     private void CloseLog(TimeSpan now)
     {
         if (_logClosing || _completing || _reading || !(_finishing || _session.Phase == ClassicServerPhase.Ended))
             return;
         _logClosing = true;
-        Task<Exception?> closing = CrashLog.CompleteAsync(now);
+        bool mayComeBack = _session.EndReason == ClassicEndReason.TimedOut;
+        Task<Exception?> closing = CrashLog.CompleteAsync(now, mayComeBack);
         _ = _context.Work.Run(async () =>
         {
             Exception? failure;
@@ -261,8 +281,22 @@ internal sealed partial class ClassicCrash
                 failure = error;
             }
 
+            EndSession();
             _receiver.Post(_ => LogClosed(failure));
         });
+    }
+
+    /// <summary>Blocks on the disk.</summary>
+    private void EndSession()
+    {
+        try
+        {
+            SessionFile.End(Directory);
+        }
+        catch (Exception error)
+        {
+            Log.CrashError(_context.Log, Address, error.Message);
+        }
     }
 
     private void LogClosed(Exception? failure)

@@ -23,6 +23,8 @@ public sealed class ClassicReceiver
     private readonly HashSet<Peer> _opening = [];
     private readonly HashSet<AddressKey> _named = [];
     private readonly CrashQuota _quota = new();
+    private readonly WaitingStarts _waiting = new();
+    private readonly List<ClassicCrash> _unsaved = [];
     private readonly Queue<Action<TimeSpan>> _arrived = new();
     private readonly Func<Peer, CrashDirectory, CrashLog> _openLog;
     private readonly Lane _lane;
@@ -48,6 +50,9 @@ public sealed class ClassicReceiver
 
     /// <summary>Crashes that are open now.</summary>
     public int OpenCrashes { get; private set; }
+
+    /// <summary>Clients that wait for a place, unacknowledged.</summary>
+    public int WaitingClients => _waiting.Count;
 
     internal ClassicContext Context { get; }
 
@@ -104,6 +109,10 @@ public sealed class ClassicReceiver
     public TimeSpan Advance(TimeSpan now)
     {
         _now = now;
+        // What came with this batch is on record before the requests that it let out are sent.
+        foreach (ClassicCrash crash in _unsaved)
+            crash.SaveMap(now);
+        _unsaved.Clear();
         while (_arrived.TryDequeue(out Action<TimeSpan>? action))
         {
             action(now);
@@ -147,6 +156,29 @@ public sealed class ClassicReceiver
         OpenCrashes = 0;
     }
 
+    /// <summary>Whether datagrams of an address come to this receiver.</summary>
+    public bool Owns(in AddressKey address) => _lane.Owns(address);
+
+    /// <summary>
+    /// Goes on with a crash that an earlier process left. Before the engine starts, or on its thread; the client may never notice.
+    /// </summary>
+    /// <param name="stored">The crash; becomes the receiver's.</param>
+    /// <param name="peer">Its client.</param>
+    /// <param name="magic">Magic of requests to it.</param>
+    /// <param name="now">The time.</param>
+    public void Resume(StoredCrash stored, in Peer peer, ulong magic, TimeSpan now)
+    {
+        bool hasSlot = stored.Header.State != SessionState.Stored;
+        if (hasSlot)
+            Context.Dumps.Take();
+        CrashOpening opening = new(
+            peer, stored.Header.Start, magic, stored.Directory, stored, hasSlot, IsAsked: false, _quota.Take(peer.Key, now));
+        Add(new ClassicCrash(this, opening, now));
+    }
+
+    /// <summary>Pages came: their crash wants to save its map when the batch is done.</summary>
+    internal void NoteUnsaved(ClassicCrash crash) => _unsaved.Add(crash);
+
     /// <summary>Runs an action on the engine thread, with the time it is then. From any thread.</summary>
     internal void Post(Action<TimeSpan> action) => _lane.Post(() => _arrived.Enqueue(action));
 
@@ -178,7 +210,7 @@ public sealed class ClassicReceiver
             crash = silent;
         }
 
-        if (crash is not null && crash.Start == start)
+        if (crash is not null && crash.Takes(start))
             Deliver(crash, header, payload, now);
         else
             Open(peer, start, now);
@@ -219,40 +251,86 @@ public sealed class ClassicReceiver
             return null;
         foreach (ClassicCrash crash in crashes)
         {
-            if (crash.Start == start && now - crash.LastHeard >= SilentAfter)
+            if (crash.Takes(start) && now - crash.LastHeard >= SilentAfter)
                 return crash;
         }
 
         return null;
     }
 
-    /// <summary>Checks the client's magic and makes its directory elsewhere; the client repeats its START until it is acknowledged.</summary>
+    /// <summary>
+    /// Opens a crash if there is a place for it. While there is none its START is not acknowledged, so that the client repeats it; after
+    /// <see cref="WaitingStarts.Patience"/> only its log and state are taken.
+    /// </summary>
     private void Open(in Peer peer, in ClassicStart start, TimeSpan now)
     {
         if (_opening.Contains(peer) || !HasRoom(peer, now))
             return;
+        int limit = Context.Options.Current.MaxConcurrentDumps;
+        if (limit == 0)
+        {
+            Log.TooManyDumps(Context.Log, peer.Address, limit);
+            Open(peer, start, hasSlot: false, now);
+        }
+        else if (_waiting.IsNext(peer, limit - Context.Dumps.Taken, now) && Context.Dumps.TryTake(limit))
+        {
+            Open(peer, start, hasSlot: true, now);
+        }
+        else
+        {
+            Wait(peer, start, limit, now);
+        }
+    }
+
+    private void Wait(in Peer peer, in ClassicStart start, int limit, TimeSpan now)
+    {
+        switch (_waiting.Wait(peer, start, now, out bool owesSign))
+        {
+            case WaitingVerdict.First:
+                Log.DumpWaits(Context.Log, peer.Address, limit);
+                break;
+            case WaitingVerdict.WaitedEnough:
+                Log.TooManyDumps(Context.Log, peer.Address, limit);
+                Open(peer, start, hasSlot: false, now);
+                break;
+            case WaitingVerdict.Refused when IsFirst(peer):
+                Log.TooManyWaiting(Context.Log, peer.Address, _waiting.Count);
+                break;
+        }
+
+        if (!owesSign || !start.Extension)
+            return;
+        // Originals would answer with another START at once; ours waits on as long as it hears of us.
+        Span<byte> sign = stackalloc byte[ClassicRequest.Size];
+        new ClassicRequest(start.Magic ?? 0, 0, ClassicCommand.None, 0, 0).Write(sign);
+        Sender.Send(peer, sign);
+    }
+
+    /// <summary>Checks the client's magic and makes its directory elsewhere; the client repeats its START until it is acknowledged.</summary>
+    private void Open(in Peer peer, in ClassicStart start, bool hasSlot, TimeSpan now)
+    {
         Peer from = peer;
         ClassicStart said = start;
         CrashQuota.Place place = _quota.Take(peer.Key, now);
+        _waiting.Remove(peer);
         _opening.Add(peer);
         _ = Context.Work.Run(() =>
         {
             MagicVerdict verdict = MagicVerdict.NoFile;
-            ulong magic = 0;
-            CrashDirectory? directory = null;
+            CrashOpening? opening = null;
             string? failure = null;
             try
             {
-                verdict = Context.Magics.Check(from.Address, said.Magic, Context.Options.Current.Secure, out magic);
+                verdict = Context.Magics.Check(from.Address, said.Magic, Context.Options.Current.Secure, out ulong magic);
                 if (verdict == MagicVerdict.Accepted)
-                    directory = Context.Store.Create(from.Address);
+                    opening = CrashOpening.Make(Context, from, said, magic, hasSlot, place);
             }
             catch (Exception error)
             {
                 failure = error.Message;
             }
 
-            Post(later => Opened(from, said, magic, place, verdict, directory, failure, later));
+            Post(later => Opened(from, opening, place, hasSlot, verdict, failure, later));
         });
     }
 
@@ -279,23 +357,18 @@ public sealed class ClassicReceiver
     }
 
     private void Opened(
-        in Peer peer,
-        in ClassicStart start,
-        ulong magic,
-        CrashQuota.Place place,
-        MagicVerdict verdict,
-        CrashDirectory? directory,
-        string? failure,
-        TimeSpan now)
+        in Peer peer, CrashOpening? opening, CrashQuota.Place place, bool hasSlot, MagicVerdict verdict, string? failure, TimeSpan now)
     {
         _opening.Remove(peer);
         if (failure is not null)
             Log.CrashError(Context.Log, peer.Address, failure);
-        else if (directory is null)
+        else if (opening is null)
             NameOnce(peer, verdict);
-        if (directory is null)
+        if (opening is null)
         {
             place.GiveBack();
+            if (hasSlot)
+                Context.Dumps.Release();
             return;
         }
 
@@ -305,9 +378,15 @@ public sealed class ClassicReceiver
             Remove(former);
         }
 
-        ref List<ClassicCrash>? crashes = ref CollectionsMarshal.GetValueRefOrAddDefault(_hosts, peer.Key, out _);
-        (crashes ??= []).Add(new ClassicCrash(this, peer, start, magic, directory, place, now));
+        Add(new ClassicCrash(this, opening, now));
+    }
+
+    private void Add(ClassicCrash crash)
+    {
+        ref List<ClassicCrash>? crashes = ref CollectionsMarshal.GetValueRefOrAddDefault(_hosts, crash.Peer.Key, out _);
+        (crashes ??= []).Add(crash);
         OpenCrashes++;
+        _next = TimeSpan.Zero;
     }
 
     private void Remove(ClassicCrash crash)

@@ -16,9 +16,11 @@ internal sealed record DumpDescription(
 /// <summary>The files of one dump, or why there are none. Made off the engine threads.</summary>
 /// <param name="Vmcore">The file being received; null when no memory is to be taken.</param>
 /// <param name="Session">The session file beside it.</param>
-internal sealed record DumpFiles(VmcoreWriter? Vmcore, SessionFile? Session)
+/// <param name="Header">What the session file says.</param>
+/// <param name="NeededBytes">Disk space the dump can take in all.</param>
+internal sealed record DumpFiles(VmcoreWriter? Vmcore, SessionFile? Session, SessionHeader? Header, long NeededBytes)
 {
-    private static readonly DumpFiles None = new(null, null);
+    private static readonly DumpFiles None = new(null, null, null, 0);
 
     /// <summary>
     /// Lays the file out, looks whether it fits (asking the hook netdump-nospace once for room), and makes the files.
@@ -48,11 +50,11 @@ internal sealed record DumpFiles(VmcoreWriter? Vmcore, SessionFile? Session)
         try
         {
             SessionHeader header = description.Session with { KernelHeader = layout.IsKernelHeader, HeaderBytes = layout.Header.Length };
-            return new DumpFiles(vmcore, SessionFile.Create(directory, header));
+            return new DumpFiles(vmcore, SessionFile.Create(directory, header), header, Needed(layout, description.RamPages));
         }
         catch
         {
-            vmcore.Dispose();
+            vmcore.Remove();
             throw;
         }
     }
@@ -79,7 +81,7 @@ internal sealed record DumpFiles(VmcoreWriter? Vmcore, SessionFile? Session)
     /// Disk space the dump can take. An old client's file spans the whole address space, most of which may be holes; the RAM it
     /// named with its registers is the better bound.
     /// </summary>
-    private static long Needed(VmcoreLayout layout, uint ramPages)
+    public static long Needed(VmcoreLayout layout, uint ramPages)
     {
         long pages = layout.PageBytes;
         if (!layout.IsKernelHeader && ramPages != 0)
@@ -88,7 +90,7 @@ internal sealed record DumpFiles(VmcoreWriter? Vmcore, SessionFile? Session)
     }
 
     /// <summary>Runs the hook, but waits no longer than for its own time and as long for its turn: hooks of other hosts may hang.</summary>
-    private static async Task RunNoSpaceAsync(IPAddress address, CrashDirectory directory, ClassicContext context)
+    public static async Task RunNoSpaceAsync(IPAddress address, CrashDirectory directory, ClassicContext context)
     {
         TimeSpan limit = 2 * context.Options.Current.HookTimeout;
         try

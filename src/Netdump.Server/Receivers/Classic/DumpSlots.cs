@@ -22,6 +22,9 @@ public sealed class DumpSlots
         return false;
     }
 
+    /// <summary>Takes a slot whatever the limit: a dump that an earlier process had begun.</summary>
+    public void Take() => Interlocked.Increment(ref _taken);
+
     /// <summary>Gives a slot back.</summary>
     public void Release() => Interlocked.Decrement(ref _taken);
 }

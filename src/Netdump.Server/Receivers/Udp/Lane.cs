@@ -10,10 +10,18 @@ public sealed class Lane
 {
     private readonly ConcurrentQueue<Action> _posted = new();
     private readonly Lock _lock = new();
+    private readonly int _index;
+    private readonly int _count;
     private Action? _wake;
 
     /// <summary>A lane whose thread is woken by <paramref name="wake"/> (any thread calls it); null when somebody polls.</summary>
-    public Lane(Action? wake = null) => _wake = wake;
+    /// <param name="wake">Wakes the thread.</param>
+    /// <param name="index">Number of the thread among those of the port.</param>
+    /// <param name="count">How many there are.</param>
+    public Lane(Action? wake = null, int index = 0, int count = 1) => (_wake, _index, _count) = (wake, index, count);
+
+    /// <summary>Whether datagrams of an address come to this lane's thread.</summary>
+    public bool Owns(in AddressKey source) => _count == 1 || SourceSteering.SocketOf(source, _count) == _index;
 
     /// <summary>Runs <paramref name="action"/> soon on the lane's thread. From any thread.</summary>
     public void Post(Action action)

@@ -28,14 +28,14 @@ internal sealed unsafe class ReceiveThread : IDisposable
     private TimeSpan _nextErrorReport;
 
     /// <summary>A thread for an open socket, which it owns; not started yet.</summary>
-    public ReceiveThread(Socket socket, int number, Func<Lane, DatagramSender, DatagramHandler> makeHandler, ILogger log)
+    public ReceiveThread(Socket socket, int number, int count, Func<Lane, DatagramSender, DatagramHandler> makeHandler, ILogger log)
     {
         _socket = socket;
         _descriptor = (int)socket.SafeHandle.DangerousGetHandle();
         _event = SocketCalls.MakeEvent();
         _log = log;
         _sender = new UdpSender(_descriptor, socket.AddressFamily == AddressFamily.InterNetworkV6, Counters);
-        Lane = new Lane(() => SocketCalls.Raise(_event));
+        Lane = new Lane(() => SocketCalls.Raise(_event), number, count);
         _handler = makeHandler(Lane, _sender);
         _thread = new Thread(Run) { Name = $"udp-{number}", IsBackground = true };
     }

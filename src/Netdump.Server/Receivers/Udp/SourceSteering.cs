@@ -23,6 +23,15 @@ internal static unsafe class SourceSteering
     private const ushort CopyToIndex = 0x07;
     private const ushort ReturnAccumulator = 0x16;
 
+    /// <summary>The socket that datagrams of an address come to: what the program computes.</summary>
+    public static int SocketOf(in AddressKey source, int sockets)
+    {
+        uint folded = source.IsIPv4
+            ? source.IPv4
+            : (uint)(source.High >> 32) ^ (uint)source.High ^ (uint)(source.Low >> 32) ^ (uint)source.Low;
+        return (int)((unchecked(folded * GoldenRatio) >> 16) % (uint)sockets);
+    }
+
     /// <summary>Attaches the program to the group that <paramref name="socket"/> belongs to.</summary>
     public static void Attach(Socket socket, int sockets)
     {

@@ -29,7 +29,7 @@ public sealed class UdpEngine : IDisposable
         _log = log;
         _sockets = UdpSockets.Open(listen, port, threads, receiveBuffer);
         EndPoint = (IPEndPoint)_sockets[0].LocalEndPoint!;
-        _threads = [.. _sockets.Select((socket, i) => new ReceiveThread(socket, i, makeHandler, log))];
+        _threads = [.. _sockets.Select((socket, i) => new ReceiveThread(socket, i, threads, makeHandler, log))];
     }
 
     /// <summary>Where it listens.</summary>
