@@ -2,6 +2,7 @@ using Netdump.Vmcore.Elf;
 using Netdump.Vmcore.Kdump;
 using Netdump.Vmcore.Log;
 using Netdump.Vmcore.Memory;
+using Netdump.Vmcore.Packed;
 
 namespace Netdump.Vmcore;
 
@@ -46,7 +47,6 @@ public sealed class VmcoreFile : IDisposable
         MissingPages = set.MissingPages;
         Physical = new KdumpMemory(set.Parts);
         LengthNeeded = set.LengthNeeded;
-        IsUnfinished = set.IsMarkedIncomplete;
     }
 
     /// <summary>The file; of a split dump the one with the lowest pages.</summary>
@@ -97,29 +97,44 @@ public sealed class VmcoreFile : IDisposable
     /// <summary>Whether all is there: not marked, not cut short, no part missing.</summary>
     public bool IsComplete => !IsUnfinished && !IsTruncated && MissingPages.Count == 0;
 
+    /// <summary>What was around the dump: packed, flattened.</summary>
+    public DumpWrapping Wrapping { get; private init; }
+
     /// <summary>Opens a dump, judged by its content. One that is cut short inside its memory opens (see <see cref="IsComplete"/>), one without its headers does not.</summary>
     /// <exception cref="VmcoreFormatException">No dump that is known, or its headers or notes are cut short or corrupt.</exception>
     /// <exception cref="IOException">The file cannot be opened or read; also <see cref="UnauthorizedAccessException"/>.</exception>
     public static VmcoreFile Open(string path) => Open([path]);
 
-    /// <summary>Opens a dump of one file, or the files of a split one in any order.</summary>
+    /// <summary>Opens a dump of one file, or the files of a split one in any order; packed or flattened ones, pipes and standard input (<c>-</c>) too.</summary>
+    /// <param name="paths">The files.</param>
+    /// <param name="progress">Is told how far a packed file is unpacked, which may take minutes.</param>
     /// <exception cref="VmcoreFormatException">No dump that is known, headers or notes are corrupt, or the files are not of one split dump.</exception>
-    /// <exception cref="IOException">A file cannot be opened or read; also <see cref="UnauthorizedAccessException"/>.</exception>
-    public static VmcoreFile Open(IReadOnlyList<string> paths)
+    /// <exception cref="IOException">
+    /// A file cannot be opened or read, or there is no room to unpack it; also <see cref="UnauthorizedAccessException"/>.
+    /// </exception>
+    public static VmcoreFile Open(IReadOnlyList<string> paths, Action<UnpackProgress>? progress = null)
     {
         var files = new List<DumpBytes>();
+        var wrapping = new DumpWrapping(Packing.None, IsFlattened: false, IsWhole: true);
         try
         {
             foreach (var path in paths)
-                files.Add(DumpBytes.Open(path));
+            {
+                var (bytes, around) = DumpWrapping.Open(path, progress);
+                files.Add(bytes);
+                wrapping = files.Count == 1 ? around : wrapping with { IsWhole = wrapping.IsWhole && around.IsWhole };
+            }
             Span<byte> start = stackalloc byte[16];
             start = start[..files[0].Read(0, start)];
             if (KdumpHeader.IsKdump(start))
-                return new VmcoreFile(KdumpSet.Join(files));
+            {
+                var set = KdumpSet.Join(files);
+                return new VmcoreFile(set) { Wrapping = wrapping, IsUnfinished = set.IsMarkedIncomplete || !wrapping.IsWhole };
+            }
             if (files.Count > 1)
                 throw new VmcoreFormatException(0, $"{paths[0]} is no part of a split dump, which only kdump-compressed ones are");
             var elf = DumpNotes.ReadHeader(files[0]);
-            return new VmcoreFile(files[0], elf) { IsUnfinished = elf.IsMarkedIncomplete };
+            return new VmcoreFile(files[0], elf) { Wrapping = wrapping, IsUnfinished = elf.IsMarkedIncomplete || !wrapping.IsWhole };
         }
         catch
         {

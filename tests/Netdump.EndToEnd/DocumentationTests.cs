@@ -19,6 +19,7 @@ public partial class DocumentationTests
         ["cat /etc/netdump.conf"] = nameof(KernelCrashTests),
         ["netdump start"] = nameof(KernelCrashTests),
         ["netdump status"] = nameof(KernelCrashTests),
+        ["netdump watch"] = nameof(StatusTests),
     };
 
     [Fact]

@@ -14,6 +14,7 @@ public static class RootProgram
           netdump start              loads the capture kernel, starts netconsole
           netdump start --dry-run    says what start would do
           netdump status             says whether a crash would be dumped
+          netdump watch              keeps it so, in the foreground
           netdump send vmcore --classic --server 10.0.0.2
           netdump test               crashes this host, to see the dump arrive
         """;
@@ -23,7 +24,7 @@ public static class RootProgram
     {
         var root = new RootCommand(Description)
         {
-            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), SendCommand.Create(), TestCommand.Create(),
+            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(), TestCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);
@@ -42,6 +43,11 @@ public static class RootProgram
         try
         {
             return run();
+        }
+        catch (ClientException e) when (e.Check is not null)
+        {
+            Console.Error.WriteLine(e.Check);
+            return 1;
         }
         catch (Exception e) when (e is ClientException or IOException or UnauthorizedAccessException)
         {

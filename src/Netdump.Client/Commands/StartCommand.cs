@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Netdump.Client.Configuration;
 using Netdump.Client.Host;
-using Netdump.Client.Linux;
 
 namespace Netdump.Client.Commands;
 
@@ -16,16 +15,27 @@ internal static class StartCommand
         Option<string?> config = ConfigOption();
         var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Change nothing; say what would be done" };
         var replace = new Option<bool>("--replace") { Description = "Replace a crash kernel that another program loaded" };
+        var triggers = new Option<string?>("--triggers")
+        {
+            Description = $"What is to become a crash: {Triggers.Words}, with commas [default: TRIGGERS of the configuration, else oops]",
+            HelpName = "LIST",
+        };
+        triggers.Validators.Add(r =>
+        {
+            if (r.GetValue(triggers) is { } list && Triggers.Parse(list) is null) r.AddError($"--triggers {list} is not a list of {Triggers.Words}.");
+        });
         const string Examples = """
             netdump start                               with /etc/netdump.conf
             netdump start --dry-run                     says what it would do: no root needed
+            netdump start --triggers oops,lockup,nmi    a host that hangs is dumped too
             netdump start --config ./lab.conf --replace
             """;
-        var command = new CommandWithExamples("start", "Arms this host: loads the capture kernel, sets kernel.panic_on_oops, starts netconsole.", Examples)
+        var command = new CommandWithExamples("start", "Arms this host: loads the capture kernel, sets the triggers, starts netconsole.", Examples)
         {
-            config, dryRun, replace,
+            config, dryRun, replace, triggers,
         };
-        command.SetAction(p => Start(command.Name, p.GetValue(config), p.GetValue(dryRun), p.GetValue(replace)));
+        command.SetAction(p => Start(command.Name, p.GetValue(config), p.GetValue(dryRun),
+            new ArmingOptions(p.GetValue(replace), p.GetValue(triggers) is { } list ? Triggers.Parse(list) : null)));
         return command;
     }
 
@@ -36,25 +46,41 @@ internal static class StartCommand
             netdump restart                             after a change of /etc/netdump.conf or of the network
             """;
         var command = new CommandWithExamples("restart", "Arms this host anew, with the configuration as it is now.", Examples) { config };
-        command.SetAction(p => Start(command.Name, p.GetValue(config), dryRun: false, replace: false));
+        command.SetAction(p => Start(command.Name, p.GetValue(config), dryRun: false, new ArmingOptions()));
         return command;
     }
 
     public static Arming ArmingOf(HostFiles host) => new(host, new CrashKernelLoader(host), TimeProvider.System, Console.WriteLine);
 
-    private static int Start(string command, string? file, bool dryRun, bool replace)
+    private static int Start(string command, string? file, bool dryRun, ArmingOptions options)
     {
         HostFiles host = RootProgram.ThisHost;
         ClientConfiguration configuration = ClientConfiguration.Load(host, file);
         if (!dryRun) RootProgram.RequireRoot(command);
         if (!dryRun && RuntimeFeature.IsDynamicCodeSupported)
             throw new ClientException("this is a development build, which cannot run in a capture kernel", "start the published program (make publish)");
-        ArmingPlan plan = ArmingPlan.Make(host, configuration, replace);
-        foreach (Check check in plan.Checks) Console.WriteLine(check);
-        if (dryRun) Describe(plan);
-        else ArmingOf(host).Start(plan);
-        SayWhere(plan, dryRun);
-        return 0;
+        if (dryRun)
+        {
+            ArmingPlan would = ArmingPlan.Make(host, configuration, options, Console.WriteLine);
+            Describe(would);
+            SayWhere(would, dryRun);
+            return 0;
+        }
+        using IDisposable mine = ArmingLock.Take(host);
+        try
+        {
+            ArmingPlan plan = ArmingPlan.Make(host, configuration, options, Console.WriteLine);
+            ArmingOf(host).Start(plan);
+            FailedStart.Remove(host);
+            TestRecord.NoteReturn(host);
+            SayWhere(plan, dryRun);
+            return 0;
+        }
+        catch (ClientException e)
+        {
+            FailedStart.Keep(host, TimeProvider.System.GetUtcNow(), e.AsCheck("loaded", "not-loaded"));
+            throw;
+        }
     }
 
     private static void Describe(ArmingPlan plan)
@@ -65,7 +91,8 @@ internal static class StartCommand
             Console.WriteLine($"  command line: {crash.CommandLine}");
             Console.WriteLine($"  modules: {string.Join(' ', crash.Image.Drivers.Modules.Select(m => m.Name))}");
             Console.WriteLine($"  firmware: {(crash.Image.Drivers.Firmware.Count == 0 ? "none" : string.Join(' ', crash.Image.Drivers.Firmware.Select(f => f.Path)))}");
-            if (plan.Configuration.PanicOnOops) Console.WriteLine("would set kernel.panic_on_oops=1");
+            string settings = string.Join(", ", Triggers.Settings(RootProgram.ThisHost, plan.Triggers).Select(s => $"kernel.{s}=1"));
+            if (settings.Length > 0) Console.WriteLine($"would set {settings}");
         }
         foreach (ConsolePlan console in plan.Consoles)
         {
@@ -79,7 +106,7 @@ internal static class StartCommand
         if (plan.Paths is [var first, ..])
         {
             Console.WriteLine($"{(dryRun ? "would be armed" : "armed")}: a crash of this host is dumped to {first.Server},");
-            Console.WriteLine($"there in /var/crash/{first.Local.Address.WithoutScope().ToString().Replace(':', '_')}-DATE-TIME/: log, vmcore");
+            Console.WriteLine($"there in {plan.Directory}DATE-TIME/: log, vmcore");
         }
         else
         {

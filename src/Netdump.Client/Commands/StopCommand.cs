@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Netdump.Client.Host;
 
 namespace Netdump.Client.Commands;
 
@@ -8,10 +9,11 @@ internal static class StopCommand
     public static Command Create()
     {
         var command = new CommandWithExamples(
-            "stop", "Disarms this host: unloads the capture kernel, stops netconsole, puts kernel.panic_on_oops back.", "netdump stop");
+            "stop", "Disarms this host: unloads the capture kernel, stops netconsole, puts the triggers back.", "netdump stop");
         command.SetAction(_ =>
         {
             RootProgram.RequireRoot("stop");
+            using IDisposable mine = ArmingLock.Take(RootProgram.ThisHost);
             StartCommand.ArmingOf(RootProgram.ThisHost).Stop();
             return 0;
         });

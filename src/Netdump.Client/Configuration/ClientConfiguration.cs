@@ -41,6 +41,12 @@ public sealed record ClientConfiguration
     /// <summary>PANIC_ON_OOPS: <c>start</c> sets kernel.panic_on_oops=1.</summary>
     public bool PanicOnOops { get; init; } = true;
 
+    /// <summary>TRIGGERS: what else is to become a panic, chosen by the operator; null: nobody chose.</summary>
+    public TriggerSet? Triggers { get; init; }
+
+    /// <summary>What <c>start</c> sets: what was chosen, else oops unless PANIC_ON_OOPS=no.</summary>
+    public TriggerSet WantedTriggers => Triggers ?? (PanicOnOops ? TriggerSet.Oops : TriggerSet.None);
+
     /// <summary>EXTRA_MODULES: kernel modules to add to the image and to load.</summary>
     public IReadOnlyList<string> ExtraModules { get; init; } = [];
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Netdump.Client.Host;
 using Netdump.Client.Image;
 
 namespace Netdump.Client.Configuration;
@@ -11,7 +12,7 @@ public static partial class ConfigurationReader
     [
         "NETDUMPADDR", "NETDUMPPORT", "NETDUMPMACADDR", "NETLOGADDR", "NETLOGPORT", "NETLOGMACADDR", "SYSLOGADDR", "SYSLOGPORT", "SYSLOGMACADDR",
         "LOCALPORT", "DEV", "IDLETIMEOUT", "GIVEUP_SECONDS", "PANIC_ON_OOPS", "EXTRA_MODULES", "CAPTURE_CMDLINE", "CAPTURE_CPUS", "FINAL_ACTION",
-        "CAPTURE_DIGEST", "KERNEL", "MODULE_ROOT",
+        "CAPTURE_DIGEST", "KERNEL", "MODULE_ROOT", "TRIGGERS",
     ];
 
     /// <summary>Keys of the original that mean nothing today, and why.</summary>
@@ -61,6 +62,7 @@ public static partial class ConfigurationReader
                 Device = Text("DEV"),
                 GiveUpSeconds = Number("GIVEUP_SECONDS", 10, 86400) ?? Number("IDLETIMEOUT", 10, 86400) ?? defaults.GiveUpSeconds,
                 PanicOnOops = Choice("PANIC_ON_OOPS", true),
+                Triggers = ChosenTriggers(),
                 ExtraModules = Words("EXTRA_MODULES"),
                 CaptureCommandLine = Text("CAPTURE_CMDLINE") ?? "",
                 CaptureCpus = Number("CAPTURE_CPUS", 1, 1024) ?? defaults.CaptureCpus,
@@ -103,6 +105,16 @@ public static partial class ConfigurationReader
             "shell" => FinalAction.Shell,
             _ => throw Wrong("FINAL_ACTION", "reboot, halt or shell"),
         };
+
+        private TriggerSet? ChosenTriggers()
+        {
+            if (Text("TRIGGERS") is not { } text) return null;
+            TriggerSet set = Triggers.Parse(text) ?? throw Wrong("TRIGGERS", $"a list of {Triggers.Words}");
+            // Two answers to one question: nobody should have to guess which of them counts.
+            if (Text("PANIC_ON_OOPS") is not null && Choice("PANIC_ON_OOPS", true) != set.HasFlag(TriggerSet.Oops))
+                throw new ClientException($"{file}:{values["TRIGGERS"].Line}: TRIGGERS={text} and PANIC_ON_OOPS={Text("PANIC_ON_OOPS")} contradict each other", "leave PANIC_ON_OOPS out");
+            return set;
+        }
 
         private bool Choice(string key, bool otherwise) => Text(key)?.ToLowerInvariant() switch
         {

@@ -30,17 +30,26 @@ public sealed record ArmedState
     /// <summary>Bytes of the capture image, unpacked.</summary>
     public long UnpackedBytes { get; init; }
 
-    /// <summary>kernel.panic_on_oops as it was before; null when it was not changed.</summary>
-    public string? PanicOnOopsBefore { get; init; }
+    /// <summary>Kernel settings (below /proc/sys/kernel) that were changed, and what they were before.</summary>
+    public IReadOnlyDictionary<string, string> SettingsBefore { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Triggers in force, as <see cref="Triggers.Parse"/> reads them.</summary>
+    public string Triggers { get; init; } = "none";
+
+    /// <summary>True when <see cref="Triggers"/> were given to <c>start</c> itself: they stay over a restart, whatever the configuration says.</summary>
+    public bool TriggersByOption { get; init; }
+
+    /// <summary>What the loaded image is made of; null: console lines only.</summary>
+    public ImageFingerprint? Image { get; init; }
 
     /// <summary>netconsole targets that were made.</summary>
     public required IReadOnlyList<string> ConsoleTargets { get; init; }
 
-    /// <summary>Configuration file that was used, and when it was last written.</summary>
-    public string? Configuration { get; init; }
+    /// <summary>Where a crash of this host will lie on the first server, up to the time in the name.</summary>
+    public string? Directory { get; init; }
 
-    /// <summary>Time of the configuration file's last change.</summary>
-    public DateTimeOffset? ConfigurationTime { get; init; }
+    /// <summary>Configuration file that was used.</summary>
+    public string? Configuration { get; init; }
 
     /// <summary>The state of this boot, or null when nothing was armed.</summary>
     public static ArmedState? Read(HostFiles host)
@@ -63,7 +72,7 @@ public sealed record ArmedState
     {
         try
         {
-            Directory.CreateDirectory(host.Map(DirectoryPath)); // readable by everybody, for status: nothing in it is secret
+            System.IO.Directory.CreateDirectory(host.Map(DirectoryPath)); // readable by everybody, for status: nothing in it is secret
             string next = host.Map(FilePath + ".new");
             File.WriteAllText(next, JsonSerializer.Serialize(this, StateJson.Default.ArmedState) + "\n");
             File.Move(next, host.Map(FilePath), overwrite: true);

@@ -7,9 +7,7 @@ namespace Netdump.Client.Host;
 /// <summary>Arms and disarms the host. What is begun stands in <see cref="ArmedState"/> before it happens, so that <see cref="Stop"/> can undo it.</summary>
 public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvider time, Action<string> say)
 {
-    private const string PanicOnOops = "/proc/sys/kernel/panic_on_oops";
-
-    /// <summary>Carries a plan out: crash kernel, panic_on_oops, netconsole.</summary>
+    /// <summary>Carries a plan out: crash kernel, triggers, netconsole.</summary>
     /// <exception cref="ClientException">
     /// A step failed, and everything was undone; what an earlier start armed stays armed only when the kernel did not touch it.
     /// </exception>
@@ -28,23 +26,26 @@ public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvide
             Release = plan.CrashKernel?.Image.Manifest.KernelRelease,
             ImageBytes = packed,
             UnpackedBytes = unpacked,
-            PanicOnOopsBefore = before?.PanicOnOopsBefore,
+            SettingsBefore = before?.SettingsBefore ?? new Dictionary<string, string>(),
+            Triggers = Triggers.Text(plan.Triggers),
+            TriggersByOption = plan.TriggersByOption,
+            Image = plan.Fingerprint,
             ConsoleTargets = [.. (before?.ConsoleTargets ?? []).Union(plan.Consoles.Select(c => c.Name))],
+            Directory = plan.Directory,
             Configuration = plan.Configuration.Source,
-            ConfigurationTime = plan.Configuration.Source is { } file ? new DateTimeOffset(File.GetLastWriteTimeUtc(host.Map(file))) : null,
         };
         state.Save(host);
         ReplaceCrashKernel(plan.CrashKernel, image, before, state);
         try
         {
-            state = SetPanicOnOops(state with { CrashKernel = image is not null }, image is not null && plan.Configuration.PanicOnOops);
+            state = SetTriggers(state with { CrashKernel = image is not null }, image is not null ? plan.Triggers : TriggerSet.None);
             state = StartConsoles(plan, state);
             state.Save(host);
             return state;
         }
         catch (Exception e) when (IsFailure(e))
         {
-            TakeBack(state);
+            TakeBack(ArmedState.Read(host) ?? state); // as it was kept before the step that failed
             throw;
         }
     }
@@ -116,7 +117,7 @@ public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvide
         Exception? failure = null;
         foreach (string target in state.ConsoleTargets) Try(new NetConsoleTarget(host, target).Remove);
         if (state.CrashKernel) Try(loader.Unload);
-        Try(() => SetPanicOnOops(state, wanted: false));
+        Try(() => SetTriggers(state, TriggerSet.None));
         if (failure is null) ArmedState.Remove(host);
         return failure;
 
@@ -133,30 +134,36 @@ public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvide
         }
     }
 
-    /// <summary>Sets panic_on_oops, or puts back what it was.</summary>
-    private ArmedState SetPanicOnOops(ArmedState state, bool wanted)
+    /// <summary>Sets the kernel's settings of the triggers, and puts back those that an earlier start set and that are not wanted any more.</summary>
+    private ArmedState SetTriggers(ArmedState state, TriggerSet wanted)
     {
-        string? now = host.Read(PanicOnOops);
+        string[] settings = [.. Triggers.Settings(host, wanted)];
+        var set = new List<string>();
+        string at = "";
         try
         {
-            if (wanted && now == "0")
+            foreach (string setting in settings)
             {
-                state = state with { PanicOnOopsBefore = now };
+                at = Triggers.PathOf(setting);
+                if (host.Read(at) != "0") continue; // hung_task_panic may be a number above 1
+                state = state with { SettingsBefore = new Dictionary<string, string>(state.SettingsBefore) { [setting] = state.SettingsBefore.GetValueOrDefault(setting, "0") } };
                 state.Save(host);
-                host.Write(PanicOnOops, "1\n");
-                say("kernel.panic_on_oops=1 (was 0): an oops is a crash, and is dumped");
+                host.Write(at, "1\n");
+                set.Add($"kernel.{setting}=1");
             }
-            else if (!wanted && state.PanicOnOopsBefore is { } before)
+            foreach ((string setting, string before) in state.SettingsBefore.Where(p => !settings.Contains(p.Key)).ToArray())
             {
-                if (now != before) host.Write(PanicOnOops, before + "\n");
-                state = state with { PanicOnOopsBefore = null };
+                at = Triggers.PathOf(setting);
+                if (host.Read(at) != before) host.Write(at, before + "\n");
+                state = state with { SettingsBefore = state.SettingsBefore.Where(p => p.Key != setting).ToDictionary() };
             }
-            return state;
         }
         catch (LinuxException e)
         {
-            throw new ClientException($"cannot write {PanicOnOops}: {Errno.Text(e.Error)}", wanted ? "set PANIC_ON_OOPS=no to start without it" : null, e);
+            throw new ClientException($"cannot write {at}: {Errno.Text(e.Error)}", wanted != TriggerSet.None ? $"set TRIGGERS= to those that can be ({Triggers.Words})" : null, e);
         }
+        if (set.Count > 0) say($"{string.Join(", ", set)} (was 0): each is a crash now, and is dumped");
+        return state;
     }
 
     /// <summary>Starts the targets of the plan and removes those of an earlier start. A target that fails is a warning when a dump is armed.</summary>

@@ -10,20 +10,14 @@ namespace Netdump.Client.Host;
 /// <param name="Image">Its initramfs.</param>
 public sealed record CrashKernel(string Kernel, string CommandLine, CaptureImage Image);
 
-/// <summary>A netconsole target to make.</summary>
-/// <param name="Name">Its directory in configfs.</param>
-/// <param name="Settings">Its settings.</param>
-public sealed record ConsolePlan(string Name, NetConsoleSettings Settings);
+/// <summary>What an operator asks of <c>start</c> beside the configuration.</summary>
+/// <param name="Replace">A crash kernel that another program loaded may be replaced.</param>
+/// <param name="Triggers">Triggers given on the command line, or null.</param>
+public sealed record ArmingOptions(bool Replace = false, TriggerSet? Triggers = null);
 
 /// <summary>Everything <c>start</c> is going to do, worked out and checked before anything is changed.</summary>
 public sealed record ArmingPlan
 {
-    /// <summary>Name of the target that carries extended records.</summary>
-    public const string NetLogTarget = "netdump";
-
-    /// <summary>Name of the target that carries plain lines.</summary>
-    public const string SysLogTarget = "netdump-syslog";
-
     private static readonly TimeSpan NeighbourLimit = TimeSpan.FromSeconds(3);
 
     /// <summary>The settings.</summary>
@@ -38,96 +32,164 @@ public sealed record ArmingPlan
     /// <summary>netconsole targets.</summary>
     public IReadOnlyList<ConsolePlan> Consoles { get; init; } = [];
 
+    /// <summary>What the crash kernel and its image are made of; null without them.</summary>
+    public ImageFingerprint? Fingerprint { get; init; }
+
     /// <summary>Ways to the dump servers.</summary>
     public IReadOnlyList<ServerPath> Paths { get; init; } = [];
+
+    /// <summary>Where a crash of this host will lie on the first server, up to the time in the name; null without a dump.</summary>
+    public string? Directory => Paths is [var first, ..] ? $"/var/crash/{first.Local.Address.WithoutScope().ToString().Replace(':', '_')}-" : null;
 
     /// <summary>Modules of the running kernel.</summary>
     public required ModuleTree Modules { get; init; }
 
-    /// <summary>What was found; nothing in it has failed.</summary>
-    public IReadOnlyList<Check> Checks { get; init; } = [];
+    /// <summary>What else is to become a panic.</summary>
+    public TriggerSet Triggers { get; init; }
 
-    /// <summary>Works the plan out; changes nothing.</summary>
-    /// <exception cref="ClientException">The host cannot be armed.</exception>
-    public static ArmingPlan Make(HostFiles host, ClientConfiguration configuration, bool replace)
+    /// <summary>True when <see cref="Triggers"/> were given to <c>start</c> itself, now or earlier in this boot.</summary>
+    public bool TriggersByOption { get; init; }
+
+    /// <summary>Works the plan out, with the checks of <c>status</c>; changes nothing.</summary>
+    /// <param name="host">The host's files.</param>
+    /// <param name="configuration">The settings.</param>
+    /// <param name="options">What was asked for on the command line.</param>
+    /// <param name="tell">Told each check that did not fail, in the order of <c>status</c>.</param>
+    /// <exception cref="ClientException">The host cannot be armed: the first check that failed.</exception>
+    public static ArmingPlan Make(HostFiles host, ClientConfiguration configuration, ArmingOptions options, Action<Check> tell)
     {
-        var checks = new List<Check>(configuration.Notes.Select(n => new Check(CheckLevel.Ok, "config", n)));
+        foreach (string note in configuration.Notes) tell(new Check(CheckLevel.Ok, "config", note));
         KernelIdentity kernel = KernelIdentity.Running();
         string bootId = host.Read("/proc/sys/kernel/random/boot_id") ?? throw new ClientException("/proc is not mounted", "mount -t proc proc /proc");
         if (!host.Exists("/sys/class/net")) throw new ClientException("/sys is not mounted", "mount -t sysfs sysfs /sys");
         if (configuration.Servers.Count == 0 && configuration.NetLog is null && configuration.SysLog is null)
-            throw new ClientException("no server is named", $"set NETDUMPADDR=ADDRESS in {configuration.Source ?? ClientConfiguration.Files[0]}");
-        if (configuration.Servers.Count > 0) CheckKexec(host, replace, checks);
-        var tree = new ModuleTree(configuration.ModuleRoot ?? host.Map($"/lib/modules/{kernel.Release}"));
+            throw new ClientException(NoServer(configuration));
+        ArmedState? state = ArmedState.Read(host);
+        TriggerSet? byOption = options.Triggers ?? (state is { TriggersByOption: true } ? Host.Triggers.Parse(state.Triggers) : null);
+        var plan = new ArmingPlan
+        {
+            Configuration = configuration,
+            BootId = bootId,
+            Modules = TreeOf(host, configuration, kernel),
+            Triggers = byOption ?? configuration.WantedTriggers,
+            TriggersByOption = byOption is not null,
+        };
         using var netlink = new RouteNetlink();
         var devices = new DeviceTree(host);
-        var plan = new ArmingPlan { Configuration = configuration, BootId = bootId, Modules = tree };
         if (configuration.Servers.Count > 0)
         {
-            string image = KernelImage.Find(host, kernel.Release, configuration.Kernel);
-            string commandLine = CaptureCommandLine.Make(host.Read("/proc/cmdline") ?? "", configuration.CaptureCpus, configuration.CaptureCommandLine);
-            IReadOnlyList<ServerPath> paths = FindPaths(netlink, configuration, checks);
-            CaptureNetwork network = CaptureNetwork.Make(paths, devices, netlink.Links());
-            checks.AddRange(network.Checks);
-            CaptureImage content = PlanImage(host, kernel, bootId, configuration, tree, devices, network);
-            plan = plan with { CrashKernel = new CrashKernel(image, commandLine, content), Paths = paths };
+            CheckKexec(host, FindKernel(host, configuration, kernel), options.Replace, state, tell);
+            List<ServerPath> paths = Reach(netlink, devices, configuration, tell);
+            CrashKernel crash = PlanCrashKernel(host, configuration, plan.Modules, netlink, devices, paths, tell);
+            foreach (Check check in WatchdogCheck.Examine(host, [.. crash.Image.Drivers.Modules.Select(m => m.Name)], plan.Modules)) tell(check);
+            plan = plan with { CrashKernel = crash, Paths = paths, Fingerprint = FingerprintOf(host, crash, configuration) };
         }
-        return plan with { Consoles = PlanConsoles(host, netlink, configuration, devices, kernel, bootId, checks), Checks = checks };
-    }
-
-    /// <summary>The netconsole targets that a configuration asks for, by name.</summary>
-    internal static IEnumerable<(string Name, ConsoleTarget Target)> ConsoleTargets(ClientConfiguration configuration)
-    {
-        if (configuration.NetLog is { } log) yield return (NetLogTarget, log);
-        if (configuration.SysLog is { } lines) yield return (SysLogTarget, lines);
-    }
-
-    private static void CheckKexec(HostFiles host, bool replace, List<Check> checks)
-    {
-        var facts = new HostChecks(host);
-        checks.Add(facts.Reservation().OrThrow());
-        checks.Add(facts.LoadingAllowed().OrThrow());
-        if (facts.CrashKernelLoaded && ArmedState.Read(host) is not { CrashKernel: true })
+        plan = plan with { Consoles = PlanConsoles(host, netlink, configuration, devices, bootId, tell) };
+        if (plan.CrashKernel is { } planned)
         {
-            if (!replace) throw new ClientException("another crash kernel is loaded, not by netdump", "stop its service (kdump, kdump-tools) or start with --replace");
-            checks.Add(new(CheckLevel.Warn, "kexec", "replacing a crash kernel that was not loaded by netdump", Code: "busy"));
+            TriggerSet missing = Host.Triggers.Missing(host, plan.Triggers);
+            if (missing != TriggerSet.None)
+                tell(new(CheckLevel.Warn, "triggers", $"this kernel has no setting for {Host.Triggers.Text(missing)}", Code: "triggers"));
+            tell(DumpEstimate.Examine(host, planned.Image.Manifest.Interfaces[planned.Image.Manifest.Servers[0].Interface].Name));
         }
+        return plan;
     }
 
-    /// <summary>Ways to all servers that can be reached; the order stays.</summary>
-    private static List<ServerPath> FindPaths(RouteNetlink netlink, ClientConfiguration configuration, List<Check> checks)
+    /// <summary>The crash kernel as <c>start</c> would load it now, and its fingerprint; nobody is asked whether he answers.</summary>
+    /// <exception cref="ClientException">It cannot be made: check <c>path</c> when the network is why.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file is root's alone.</exception>
+    public static ImageFingerprint FingerprintNow(HostFiles host, ClientConfiguration configuration, RouteNetlink netlink)
     {
         var paths = new List<ServerPath>();
-        int answering = 0;
         ClientException? first = null;
         foreach (Endpoint server in configuration.Servers)
         {
             try
             {
-                ServerPath path = Find(netlink, server, configuration);
-                paths.Add(path);
-                string mac = path.FindNextHop(netlink, NeighbourLimit) ?? throw Silent(path);
-                answering++;
-                checks.Add(new(CheckLevel.Ok, "path", $"{path}, next hop {mac}"));
+                paths.Add(Find(netlink, server, configuration));
             }
             catch (ClientException e)
             {
-                first ??= e;
-                if (configuration.Servers.Count > 1) checks.Add(new(CheckLevel.Warn, "path", e.Fact, e.Advice, "no-nic"));
+                first ??= new ClientException(e.AsCheck("path", "no-nic"), e);
             }
         }
-        return answering > 0 ? paths : throw first!;
+        if (paths.Count == 0) throw first ?? new ClientException(NoServer(configuration));
+        ModuleTree tree = TreeOf(host, configuration, KernelIdentity.Running());
+        return FingerprintOf(host, PlanCrashKernel(host, configuration, tree, netlink, new DeviceTree(host), paths, _ => { }), configuration);
     }
 
     /// <summary>The way to a dump server. NETDUMPMACADDR belongs to the first one that is configured.</summary>
     internal static ServerPath Find(RouteNetlink netlink, Endpoint server, ClientConfiguration configuration) =>
         ServerPath.Find(netlink, server, configuration.Device, server == configuration.Servers[0] ? configuration.ServerMac : null);
 
-    private static ClientException Silent(ServerPath path)
+    /// <summary>Says that no server is named.</summary>
+    internal static Check NoServer(ClientConfiguration configuration) =>
+        new(CheckLevel.Fail, "path", "no server is named", $"set NETDUMPADDR=ADDRESS in {configuration.Source ?? ClientConfiguration.Files[0]}", "no-server");
+
+    private static ModuleTree TreeOf(HostFiles host, ClientConfiguration configuration, KernelIdentity kernel) =>
+        new(configuration.ModuleRoot ?? host.Map($"/lib/modules/{kernel.Release}"));
+
+    /// <summary>The image of the running kernel, as the check <c>kexec</c> names it.</summary>
+    internal static string FindKernel(HostFiles host, ClientConfiguration configuration, KernelIdentity kernel)
     {
-        string who = path.Route.Gateway is { } gateway ? $"the router {gateway} to server {path.Server.Host}" : $"server {path.Server.Host} ({path.Address})";
-        return new($"{who} does not answer on {path.Device.Name}", "start it, or set NETDUMPMACADDR to its hardware address to go on without an answer");
+        try
+        {
+            return KernelImage.Find(host, kernel.Release, configuration.Kernel);
+        }
+        catch (ClientException e)
+        {
+            throw new ClientException(e.AsCheck("kexec", "no-kernel"), e);
+        }
     }
+
+    private static void CheckKexec(HostFiles host, string image, bool replace, ArmedState? state, Action<Check> tell)
+    {
+        var facts = new HostChecks(host);
+        tell(facts.Reservation().OrThrow());
+        tell(facts.LoadingAllowed(image).OrThrow());
+        if (!facts.CrashKernelLoaded || state is { CrashKernel: true }) return;
+        if (!replace) throw new ClientException(facts.Busy());
+        tell(new(CheckLevel.Warn, "loaded", "replacing a crash kernel that was not loaded by netdump", Code: "busy"));
+    }
+
+    /// <summary>
+    /// Ways to all servers to which there is one; the order stays. Whether a server answers now is told and decides nothing: the crash comes later.
+    /// </summary>
+    private static List<ServerPath> Reach(RouteNetlink netlink, DeviceTree devices, ClientConfiguration configuration, Action<Check> tell)
+    {
+        ServerReach[] all = [.. configuration.Servers.Select(s => ServerReach.Examine(netlink, devices, s, configuration, NeighbourLimit))];
+        if (all.All(r => r.Path is null)) throw new ClientException(all[0].PathCheck);
+        foreach (ServerReach reach in all)
+        {
+            tell(reach.PathCheck.Level == CheckLevel.Fail ? reach.PathCheck with { Level = CheckLevel.Warn } : reach.PathCheck);
+            tell(reach.ServerCheck);
+        }
+        return [.. all.Select(r => r.Path).OfType<ServerPath>()];
+    }
+
+    private static CrashKernel PlanCrashKernel(
+        HostFiles host, ClientConfiguration configuration, ModuleTree tree, RouteNetlink netlink, DeviceTree devices, IReadOnlyList<ServerPath> paths, Action<Check> tell)
+    {
+        KernelIdentity kernel = KernelIdentity.Running();
+        string image = FindKernel(host, configuration, kernel);
+        string commandLine = CaptureCommandLine.Make(host.Read("/proc/cmdline") ?? "", configuration.CaptureCpus, configuration.CaptureCommandLine);
+        CaptureNetwork network;
+        try
+        {
+            network = CaptureNetwork.Make(paths, devices, netlink.Links());
+        }
+        catch (ClientException e)
+        {
+            throw new ClientException(e.AsCheck("path", "no-nic"), e);
+        }
+        foreach (Check check in network.Checks) tell(check);
+        string bootId = host.Read("/proc/sys/kernel/random/boot_id") ?? "";
+        return new CrashKernel(image, commandLine, PlanImage(host, kernel, bootId, configuration, tree, devices, network));
+    }
+
+    private static ImageFingerprint FingerprintOf(HostFiles host, CrashKernel crash, ClientConfiguration configuration) =>
+        ImageFingerprint.Of(host, crash, configuration.Source is { } file ? host.Read(file) ?? "" : "");
 
     private static CaptureImage PlanImage(
         HostFiles host, KernelIdentity kernel, string bootId, ClientConfiguration configuration, ModuleTree tree, DeviceTree devices, CaptureNetwork network)
@@ -161,28 +223,25 @@ public sealed record ArmingPlan
     }
 
     private static List<ConsolePlan> PlanConsoles(
-        HostFiles host, RouteNetlink netlink, ClientConfiguration configuration, DeviceTree devices, KernelIdentity kernel, string bootId, List<Check> checks)
+        HostFiles host, RouteNetlink netlink, ClientConfiguration configuration, DeviceTree devices, string bootId, Action<Check> tell)
     {
         var plans = new List<ConsolePlan>();
-        foreach ((string name, ConsoleTarget target) in ConsoleTargets(configuration))
+        foreach ((string name, ConsoleTarget target) in ConsolePlan.Targets(configuration))
         {
             try
             {
-                ServerPath path = ServerPath.Find(netlink, target.Server, configuration.Device, target.Mac);
-                string? mac = path.FindNextHop(netlink, NeighbourLimit);
-                if (mac is null)
-                    checks.Add(new(CheckLevel.Warn, "console", $"{path.NextHop} does not answer, so console lines go to every station of the network (ff:ff:ff:ff:ff:ff)",
-                        "restart when it answers, or set NETLOGMACADDR", "console-off"));
-                plans.Add(new ConsolePlan(name, new NetConsoleSettings(
-                    name == NetLogTarget, devices.UpperOf(path.Device.Name), path.Local.Address.WithoutScope(), path.Address.WithoutScope(), target.Server.Port,
-                    mac ?? "ff:ff:ff:ff:ff:ff", [("machine", kernel.NodeName), ("boot", bootId)])));
+                ConsolePlan plan = ConsolePlan.Make(netlink, devices, configuration, name, target, bootId, path => path.FindNextHop(netlink, NeighbourLimit));
+                if (plan.IsBroadcast)
+                    tell(new(CheckLevel.Warn, "console", $"the next hop to {target.Server} does not answer, so console lines go to every station of the network ({ConsolePlan.EveryStation})",
+                        "netdump watch puts that right when it answers; or netdump restart, or NETLOGMACADDR", "console-off"));
+                plans.Add(plan);
             }
             catch (ClientException e) when (configuration.Servers.Count > 0)
             {
-                checks.Add(new(CheckLevel.Warn, "console", e.Fact, e.Advice, "console-off"));
+                tell(new(CheckLevel.Warn, "console", e.Fact, e.Advice, "console-off"));
             }
         }
-        if (plans.Count > 0 && new Consoles(host).LogLevel() is { } quiet) checks.Add(quiet);
+        if (plans.Count > 0 && new Consoles(host).LogLevel() is { } quiet) tell(quiet);
         return plans;
     }
 }

@@ -9,6 +9,10 @@ public enum CheckLevel
     [JsonStringEnumMemberName("ok")]
     Ok,
 
+    /// <summary>Not known, or not tried: nothing is claimed.</summary>
+    [JsonStringEnumMemberName("unknown")]
+    Unknown,
+
     /// <summary>Works, but somebody should know.</summary>
     [JsonStringEnumMemberName("warn")]
     Warn,
@@ -20,21 +24,21 @@ public enum CheckLevel
 
 /// <summary>One fact about being armed.</summary>
 /// <param name="Level">How it ended.</param>
-/// <param name="Name">What was checked, one word.</param>
+/// <param name="Name">What was checked.</param>
 /// <param name="Fact">What is so.</param>
 /// <param name="Advice">What to do, or null.</param>
-/// <param name="Code">Stable name of the trouble for programs, or null.</param>
+/// <param name="Code">Stable name of the trouble for programs, or null. docs/client.md lists them all.</param>
 public sealed record Check(CheckLevel Level, string Name, string Fact, string? Advice = null, string? Code = null)
 {
-    /// <summary>The check as one or two lines: <c>FAIL  name  fact</c> and <c>-&gt; advice</c>.</summary>
+    /// <summary>The check as one or two lines: <c>FAIL  name: fact  [code]</c> and <c>-&gt; advice</c>.</summary>
     public override string ToString()
     {
-        string level = Level switch { CheckLevel.Ok => "ok", CheckLevel.Warn => "warn", _ => "FAIL" };
-        string line = $"  {level,-5} {Name}: {Fact}";
+        string level = Level switch { CheckLevel.Ok => "ok", CheckLevel.Unknown => "-", CheckLevel.Warn => "warn", _ => "FAIL" };
+        string line = $"  {level,-5} {Name}: {Fact}{(Code is null ? "" : $"  [{Code}]")}";
         return Advice is null ? line : $"{line}\n        -> {Advice}";
     }
 
     /// <summary>Throws when the check failed.</summary>
-    /// <exception cref="ClientException">With fact and advice.</exception>
-    public Check OrThrow() => Level == CheckLevel.Fail ? throw new ClientException(Fact, Advice) : this;
+    /// <exception cref="ClientException">With the check.</exception>
+    public Check OrThrow() => Level == CheckLevel.Fail ? throw new ClientException(this) : this;
 }

@@ -4,113 +4,199 @@ using Netdump.Client.Linux;
 
 namespace Netdump.Client.Host;
 
-/// <summary>Looks at an armed host without changing it.</summary>
-public sealed class HostStatus(HostFiles host, ClientConfiguration configuration)
+/// <summary>Looks at a host, armed or not, without changing it.</summary>
+/// <param name="host">The host's files.</param>
+/// <param name="configuration">The settings; what was wrong with them when they could not be read.</param>
+/// <param name="time">The clock.</param>
+public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, Check? Trouble) configuration, TimeProvider time)
 {
-    /// <summary>
-    /// What the capture kernel and our program take besides the image: an estimate, not a measurement. A virtual machine with 6.12 came up
-    /// in 80 MiB, image included; larger machines have more drivers and tables.
-    /// </summary>
-    private const long KernelShare = 64L << 20;
-
     private static readonly TimeSpan NeighbourLimit = TimeSpan.FromSeconds(2);
 
-    /// <summary>Checks everything.</summary>
+    private readonly HostChecks _checks = new(host);
+    private readonly ArmedState? _state = ArmedState.Read(host);
+
+    /// <summary>Looks at a host whose settings are known.</summary>
+    public HostStatus(HostFiles host, ClientConfiguration settings, TimeProvider time)
+        : this(host, (settings, null), time)
+    {
+    }
+
+    private bool Armed => _checks.CrashKernelLoaded && _state is { CrashKernel: true };
+
+    private ImageFingerprint? Image => Armed ? _state!.Image : null;
+
+    /// <summary>Checks everything, in fixed order.</summary>
     public StatusReport Report()
     {
-        ArmedState? state = ArmedState.Read(host);
-        var checks = new List<Check> { Reserve(state), Loaded(state) };
-        checks.AddRange(Paths());
-        checks.AddRange(Consoles(state));
-        checks.Add(Triggers());
-        if (Freshness(state) is { } stale) checks.Add(stale);
-        return StatusReport.Of(checks);
-    }
-
-    private Check Reserve(ArmedState? state)
-    {
-        Check check = new HostChecks(host).Reservation();
-        if (check.Level == CheckLevel.Fail || state is not { ImageBytes: > 0 }) return check;
-        long needed = KernelShare + state.ImageBytes + state.UnpackedBytes;
-        bool small = new HostChecks(host).Reserved < needed;
-        return check with
+        var checks = new List<Check>();
+        if (configuration.Trouble is { } trouble) checks.Add(trouble);
+        Check reserve = _checks.Reservation(Armed ? _state : null), kexec = Kexec();
+        checks.Add(reserve);
+        checks.Add(kexec);
+        checks.Add(reserve.Level == CheckLevel.Fail || kexec.Level == CheckLevel.Fail ? new(CheckLevel.Unknown, "loaded", "not tried") : Loaded());
+        using (var netlink = new RouteNetlink())
         {
-            Fact = $"{check.Fact}; this image needs about {(needed >> 20) + 1} MiB",
-            Level = small ? CheckLevel.Warn : check.Level,
-            Code = small ? "reserve-small" : check.Code,
-        };
-    }
-
-    private Check Loaded(ArmedState? state)
-    {
-        bool loaded = new HostChecks(host).CrashKernelLoaded;
-        if (loaded && state is { CrashKernel: true })
-        {
-            return new(CheckLevel.Ok, "loaded", string.Create(CultureInfo.InvariantCulture,
-                $"{state.Kernel} ({state.Release}, the running one), image {state.ImageBytes / 1048576.0:F1} MiB, since {state.ArmedAt:yyyy-MM-dd HH:mm} UTC"));
+            checks.Add(Freshness(netlink));
+            if (configuration.Settings is { } settings)
+            {
+                checks.AddRange(Servers(netlink, settings));
+                checks.Add(new(CheckLevel.Unknown, "identity", "this host has no key: the classic protocol knows a host by its address alone", Code: "no-secure-channel"));
+                checks.AddRange(Watchdogs());
+                checks.AddRange(Consoles(netlink, settings));
+            }
         }
-        return loaded ? new(CheckLevel.Fail, "loaded", "a crash kernel is loaded, but not by netdump", "stop its service, then netdump start", "busy")
-            : new(CheckLevel.Fail, "loaded", state is { CrashKernel: true } ? "our crash kernel was unloaded by somebody" : "no crash kernel is loaded", "netdump start", "not-loaded");
+        checks.Add(TriggersInForce());
+        checks.Add(DumpEstimate.Examine(host, SendingDevice()));
+        DateTimeOffset now = time.GetUtcNow();
+        TestRecord? record = TestRecord.Read(host);
+        checks.Add(TestRecord.Examine(record, host, Image, now));
+        checks.AddRange((configuration.Settings?.Notes ?? []).Select(n => new Check(CheckLevel.Ok, "config", n)));
+        return StatusReport.Of(checks, record?.Proof(host, Image, now));
     }
 
-    private IEnumerable<Check> Paths()
+    /// <summary>What is loaded stays loaded, whatever was forbidden afterwards.</summary>
+    private Check Kexec()
     {
-        if (configuration.Servers.Count == 0)
-            return [new(CheckLevel.Fail, "path", "no server is named", $"set NETDUMPADDR= in {configuration.Source ?? ClientConfiguration.Files[0]}", "no-server")];
-        using var netlink = new RouteNetlink();
-        Check[] checks = [.. configuration.Servers.Select(s => Path(netlink, s))];
-        // With several servers one that is out of reach is a warning, as long as another can be reached.
-        return checks.Any(c => c.Level != CheckLevel.Fail) ? checks.Select(c => c.Level == CheckLevel.Fail ? c with { Level = CheckLevel.Warn } : c) : checks;
-    }
-
-    private Check Path(RouteNetlink netlink, Endpoint server)
-    {
+        if (Armed) return new(CheckLevel.Ok, "kexec", _checks.LoadingDisabled ? "done before kernel.kexec_load_disabled=1: what is loaded stays, and cannot be replaced" : "allowed");
         try
         {
-            ServerPath path = ArmingPlan.Find(netlink, server, configuration);
-            if (path.FindNextHop(netlink, NeighbourLimit) is { } mac) return new(CheckLevel.Ok, "path", $"{path}, next hop {mac}");
-            // An armed host stays armed while its server is away.
-            return new(CheckLevel.Warn, "path", $"{path}: {path.NextHop} does not answer", "start the server, or bring the network up", "no-nic");
+            return _checks.LoadingAllowed(configuration.Settings is { } settings ? ArmingPlan.FindKernel(host, settings, KernelIdentity.Running()) : null);
         }
         catch (ClientException e)
         {
-            return new(CheckLevel.Fail, "path", e.Fact, e.Advice, "no-nic");
+            Check found = _checks.LoadingAllowed(null);
+            return found.Level == CheckLevel.Fail ? found : e.AsCheck("kexec", "no-kernel");
         }
     }
 
-    private IEnumerable<Check> Consoles(ArmedState? state)
+    private Check Loaded()
+    {
+        if (!_checks.CrashKernelLoaded)
+        {
+            string fact = _state is { CrashKernel: true } ? "our crash kernel was unloaded by somebody" : "no crash kernel is loaded";
+            if (FailedStart.Read(host) is not { } failed) return new(CheckLevel.Fail, "loaded", fact, "netdump start", "not-loaded");
+            string when = failed.At.UtcDateTime.ToString("HH:mm", CultureInfo.InvariantCulture);
+            return new(CheckLevel.Fail, "loaded", $"{fact}: netdump start failed at {when} UTC: {failed.Check.Fact}", failed.Check.Advice ?? "netdump start", failed.Check.Code ?? "not-loaded");
+        }
+        if (!Armed) return _checks.Busy();
+        return _checks.Doubt(_state!.ArmedAt) ?? new(CheckLevel.Ok, "loaded", string.Create(CultureInfo.InvariantCulture,
+            $"{_state.Kernel} ({_state.Release}, the running one), image {_state.ImageBytes / 1048576.0:F1} MiB, since {_state.ArmedAt:yyyy-MM-dd HH:mm} UTC"));
+    }
+
+    private Check Freshness(RouteNetlink netlink)
+    {
+        const string Name = "image";
+        if (Image is not { } loaded) return new(CheckLevel.Unknown, Name, "none is loaded");
+        if (configuration.Settings is not { } settings) return new(CheckLevel.Unknown, Name, $"{loaded.Id}: not compared, as the configuration cannot be read");
+        try
+        {
+            IReadOnlyList<string> changes = loaded.ChangesTo(ArmingPlan.FingerprintNow(host, settings, netlink));
+            if (changes.Count > 0) return new(CheckLevel.Warn, Name, $"{loaded.Id} is not what start would build now: {string.Join(", ", changes)}", "netdump restart", "stale-image");
+            int firmware = loaded.Parts.Keys.Count(k => k.StartsWith("firmware ", StringComparison.Ordinal));
+            return new(CheckLevel.Ok, Name, $"{loaded.Id}, {loaded.Drivers.Count()} drivers, firmware {(firmware == 0 ? "none" : $"{firmware} files")}, as start would build it now");
+        }
+        catch (ClientException e)
+        {
+            return e.Check?.Name == "path" ? new(CheckLevel.Unknown, Name, $"{loaded.Id}: not compared, as there is no way to a server now")
+                : new(CheckLevel.Warn, Name, $"{loaded.Id} could not be built again: {e.Fact}", e.Advice, "stale-image");
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            return new(CheckLevel.Unknown, Name, $"{loaded.Id}: not compared: {e.Message}", "run it as root");
+        }
+        catch (IOException e)
+        {
+            return new(CheckLevel.Warn, Name, $"{loaded.Id} could not be built again: {e.Message}", Code: "stale-image");
+        }
+    }
+
+    private IEnumerable<Check> Servers(RouteNetlink netlink, ClientConfiguration settings)
+    {
+        if (settings.Servers.Count == 0) return [Softened(ArmingPlan.NoServer(settings), Armed)];
+        var devices = new DeviceTree(host);
+        ServerReach[] all = [.. settings.Servers.Select(s => ServerReach.Examine(netlink, devices, s, settings, NeighbourLimit))];
+        // With several servers one that is out of reach is a warning. An armed host stays armed: its image knows the way as it was.
+        bool another = Armed || all.Any(r => r.Path is not null);
+        return all.SelectMany(r => new[] { Softened(r.PathCheck, another), r.ServerCheck });
+    }
+
+    private static Check Softened(Check check, bool soften) => soften && check.Level == CheckLevel.Fail ? check with { Level = CheckLevel.Warn } : check;
+
+    private IEnumerable<Check> Watchdogs()
+    {
+        if (Image is not { } image) return [new(CheckLevel.Unknown, "watchdog", "no image is loaded that could feed one")];
+        Netdump.Client.Image.ModuleTree? tree = null;
+        try
+        {
+            tree = new(configuration.Settings?.ModuleRoot ?? host.Map($"/lib/modules/{KernelIdentity.Running().Release}"));
+        }
+        catch (ClientException)
+        {
+            // the image's check says it
+        }
+        return WatchdogCheck.Examine(host, [.. image.Drivers], tree);
+    }
+
+    private IEnumerable<Check> Consoles(RouteNetlink netlink, ClientConfiguration settings)
     {
         var consoles = new Consoles(host);
-        foreach ((string name, _) in ArmingPlan.ConsoleTargets(configuration))
+        string remedy = _state is null ? "netdump start" : "netdump restart";
+        foreach ((string name, ConsoleTarget wanted) in ConsolePlan.Targets(settings))
         {
             var target = new NetConsoleTarget(host, name);
             if (!target.IsEnabled)
             {
                 string fact = target.Exists ? $"target {name} is switched off (its device may have joined a bond or bridge)" : $"target {name} does not exist";
-                yield return new(CheckLevel.Warn, "console", fact, state is null ? "netdump start" : "netdump restart", "console-off");
+                yield return new(CheckLevel.Warn, "console", fact, remedy, "console-off");
                 continue;
             }
             string errors = target.TransmitErrors is { } n ? $", {n} transmit errors" : "";
-            yield return new(CheckLevel.Ok, "console", $"{target.Read("dev_name")} -> {target.Read("remote_ip")}:{target.Read("remote_port")} ({target.Read("remote_mac")}){errors}");
-            if (target.Read("remote_mac") == "ff:ff:ff:ff:ff:ff")
-                yield return new(CheckLevel.Warn, "console", "lines go to every station of the network", "netdump restart, or set NETLOGMACADDR", "console-off");
+            string way = $"{target.Read("dev_name")} -> {target.Read("remote_ip")}:{target.Read("remote_port")} ({target.Read("remote_mac")}){errors}";
+            IReadOnlyList<string> changes = Outdated(netlink, settings, name, wanted, target);
+            if (changes.Count > 0) yield return new(CheckLevel.Warn, "console", $"{way}, but {string.Join(", ", changes)}", "netdump restart, or run netdump watch", "console-off");
+            else if (target.Read("remote_mac") == ConsolePlan.EveryStation) yield return new(CheckLevel.Warn, "console", $"{way}: lines go to every station of the network", "netdump restart, or set NETLOGMACADDR", "console-off");
+            else yield return new(CheckLevel.Ok, "console", $"{way}; what arrives only the receiver knows");
         }
         if (consoles.PanicLines() is { } note) yield return note;
-        if ((configuration.NetLog ?? configuration.SysLog) is not null && consoles.LogLevel() is { } quiet) yield return quiet;
+        if ((settings.NetLog ?? settings.SysLog) is not null && consoles.LogLevel() is { } quiet) yield return quiet;
     }
 
-    private Check Triggers()
+    private IReadOnlyList<string> Outdated(RouteNetlink netlink, ClientConfiguration settings, string name, ConsoleTarget wanted, NetConsoleTarget target)
     {
-        string[] names = ["panic_on_oops", "softlockup_panic", "hung_task_panic", "unknown_nmi_panic"];
-        string fact = string.Join(' ', names.Select(n => (n, host.Read($"/proc/sys/kernel/{n}"))).Where(p => p.Item2 is not null).Select(p => $"{p.n}={p.Item2}"));
-        return new HostChecks(host).PanicOnOops == "1" || !configuration.PanicOnOops ? new(CheckLevel.Ok, "triggers", fact)
-            : new(CheckLevel.Warn, "triggers", $"{fact}: an oops in a process is not dumped", "sysctl kernel.panic_on_oops=1", "no-panic-on-oops");
+        try
+        {
+            ConsolePlan plan = ConsolePlan.Make(netlink, new DeviceTree(host), settings, name, wanted, "", path => path.FindNextHop(netlink, NeighbourLimit));
+            return plan.IsBroadcast ? [] : target.ChangesTo(plan.Settings);
+        }
+        catch (ClientException)
+        {
+            return []; // the path's check says it
+        }
     }
 
-    private Check? Freshness(ArmedState? state)
+    private Check TriggersInForce()
     {
-        if (state?.Configuration is not { } file || state.ConfigurationTime is not { } then || !host.Exists(file)) return null;
-        return new DateTimeOffset(File.GetLastWriteTimeUtc(host.Map(file))) > then
-            ? new(CheckLevel.Warn, "config", $"{file} was changed after netdump start", "netdump restart", "stale-image") : null;
+        if (_state is null)
+        {
+            TriggerSet coming = configuration.Settings?.WantedTriggers ?? TriggerSet.None;
+            return new(CheckLevel.Unknown, "triggers", coming == TriggerSet.None ? "none are asked for" : $"netdump start sets {Triggers.Text(coming)}");
+        }
+        bool chosen = _state.TriggersByOption || configuration.Settings?.Triggers is not null;
+        return Triggers.Examine(host, Triggers.Parse(_state.Triggers) ?? TriggerSet.None, chosen);
+    }
+
+    /// <summary>The interface with a device that leads to the first server with a route; null when there is none.</summary>
+    private string? SendingDevice()
+    {
+        if (configuration.Settings is not { Servers.Count: > 0 } settings) return null;
+        try
+        {
+            using var netlink = new RouteNetlink();
+            return new DeviceTree(host).PathDown(ArmingPlan.Find(netlink, settings.Servers[0], settings).Device.Name)[^1];
+        }
+        catch (ClientException)
+        {
+            return null;
+        }
     }
 }

@@ -38,6 +38,36 @@ public static class KernelImage
         return end > 0 ? Encoding.ASCII.GetString(text[..end]) : null;
     }
 
+    /// <summary>
+    /// Whether an image carries a signature, by whatever key: its PE header has a certificate table (data directory 4 of the optional
+    /// header, Microsoft PE format). Null when the file is no PE image or cannot be read.
+    /// </summary>
+    public static bool? IsSigned(string file)
+    {
+        byte[] head = new byte[0x1000];
+        int length;
+        try
+        {
+            using FileStream stream = File.OpenRead(file);
+            length = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+        if (length < 0x40 || !head.AsSpan().StartsWith("MZ"u8)) return null;
+        uint pe = BinaryPrimitives.ReadUInt32LittleEndian(head.AsSpan(0x3C));
+        const int FileHeaderEnd = 24;
+        if (pe > length - FileHeaderEnd - 2 || !head.AsSpan((int)pe).StartsWith("PE\0\0"u8)) return null;
+        int optional = (int)pe + FileHeaderEnd;
+        // PE32+ has its directories at 112, PE32 at 96; the number of them stands just before.
+        int directories = optional + (BinaryPrimitives.ReadUInt16LittleEndian(head.AsSpan(optional)) == 0x20B ? 112 : 96);
+        const int Certificates = 4, EntrySize = 8;
+        if (directories + ((Certificates + 1) * EntrySize) > length) return null;
+        return BinaryPrimitives.ReadUInt32LittleEndian(head.AsSpan(directories - 4)) > Certificates
+            && BinaryPrimitives.ReadUInt32LittleEndian(head.AsSpan(directories + (Certificates * EntrySize) + 4)) > 0;
+    }
+
     /// <summary>What the boot loader says it loaded: BOOT_IMAGE, a path on its own idea of a disk.</summary>
     private static IEnumerable<string> BootImages(HostFiles host, string release)
     {

@@ -43,6 +43,26 @@ public sealed class NetConsoleTarget(HostFiles host, string name)
     /// <summary>A setting's present text, or null.</summary>
     public string? Read(string setting) => host.Read($"{_path}/{setting}");
 
+    /// <summary>How the target differs from what it should be, in words; empty when it does not.</summary>
+    public IReadOnlyList<string> ChangesTo(NetConsoleSettings wanted)
+    {
+        var changes = new List<string>();
+        Compare("dev_name", wanted.Device, "the route leads over");
+        Compare("local_ip", wanted.Local.ToString(), "the own address is");
+        Compare("remote_ip", wanted.Remote.ToString(), "the receiver's address is");
+        Compare("remote_port", wanted.RemotePort.ToString(), "the receiver's port is");
+        Compare("remote_mac", wanted.Mac, "the next hop's hardware address is");
+        return changes;
+
+        void Compare(string setting, string now, string what)
+        {
+            if (Read(setting) is not { } was || string.Equals(was, now, StringComparison.OrdinalIgnoreCase)) return;
+            // The kernel writes IPv6 addresses in its own way.
+            if (IPAddress.TryParse(was, out IPAddress? old) && IPAddress.TryParse(now, out IPAddress? wantedAddress) && old.Equals(wantedAddress)) return;
+            changes.Add($"{what} {now} now (was {was})");
+        }
+    }
+
     /// <summary>Makes the target anew and switches it on.</summary>
     /// <exception cref="ClientException">A write was refused: names file, value and reason. The target is removed again.</exception>
     public void Start(NetConsoleSettings settings)

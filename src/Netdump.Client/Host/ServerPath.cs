@@ -55,10 +55,25 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
             }
             catch (LinuxException e)
             {
-                failure ??= new ClientException($"no route to server {server.Host} ({address})", "bring the network up, or correct NETDUMPADDR", e);
+                failure ??= new ClientException($"no route to server {server.Host}{(server.Host == address.ToString() ? "" : $" ({address})")}", "bring the network up, or correct NETDUMPADDR", e);
             }
         }
         throw failure!; // there is at least one address
+    }
+
+    /// <summary>
+    /// The hardware address of the next hop as the link answers now. An entry of the kernel that was not confirmed lately may be that of a router
+    /// that was replaced; traffic makes the kernel confirm it, or find the new one, in some seconds. Null when nobody answers.
+    /// </summary>
+    /// <param name="netlink">The kernel's neighbour tables.</param>
+    /// <param name="limit">How long to wait for an answer. What was known is given when the kernel is not done by then.</param>
+    public string? ConfirmNextHop(RouteNetlink netlink, TimeSpan limit)
+    {
+        if (FixedMac is not null) return FixedMac;
+        const NeighbourState Sure = NeighbourState.Reachable | NeighbourState.Permanent | NeighbourState.NoArp;
+        Neighbour? known = null;
+        Provoke(limit, () => (known = netlink.Neighbour(Device.Index, NextHop)) is { Mac: not null } && (known.State & Sure) != NeighbourState.None);
+        return known is { IsValid: true } ? known.Mac.ToString() : null;
     }
 
     /// <summary>The hardware address of the next hop: the configured one, else the kernel's, else asked for with a datagram. Null when nobody answers.</summary>
@@ -68,6 +83,15 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
     {
         if (FixedMac is not null) return FixedMac;
         if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } known) return known.Mac.ToString();
+        string? mac = null;
+        Provoke(limit, () => (mac = netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } found ? found.Mac.ToString() : null) is not null);
+        return mac;
+    }
+
+    /// <summary>Sends to the next hop, about twice a second, so that the kernel has to resolve it, until done or the time is up.</summary>
+    private void Provoke(TimeSpan limit, Func<bool> done)
+    {
+        if (done()) return;
         using var socket = new Socket(NextHop.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         long start = TimeProvider.System.GetTimestamp();
         const int DiscardPort = 9; // RFC 863: nobody has to answer, the question of the link below is what matters
@@ -84,10 +108,9 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
             for (int i = 0; i < 10; i++)
             {
                 socket.Poll(50_000, SelectMode.SelectError);
-                if (netlink.Neighbour(Device.Index, NextHop) is { IsValid: true } found) return found.Mac.ToString();
+                if (done()) return;
             }
         }
         while (TimeProvider.System.GetElapsedTime(start) < limit);
-        return null;
     }
 }

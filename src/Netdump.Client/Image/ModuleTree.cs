@@ -52,6 +52,9 @@ public sealed class ModuleTree
     /// <summary>True when there is a file of that name.</summary>
     public bool Contains(string name) => _modules.ContainsKey(Normal(name));
 
+    /// <summary>True for the driver of a watchdog: its file lies among those.</summary>
+    public bool IsWatchdog(string name) => _modules.TryGetValue(Normal(name), out (ModuleFile File, string[] Dependencies) module) && module.File.File.Contains("/watchdog/", StringComparison.Ordinal);
+
     /// <summary>Adds a soft dependency as a module's own <c>softdep=</c> line tells it: <c>pre: a b post: c</c>.</summary>
     public void AddSoftDependency(string name, string text) => ReadSoft($"softdep {name} {text}");
 

@@ -4,7 +4,7 @@ namespace Netdump.Protocols.NetConsole;
 internal sealed class BasicStream(ConsoleWorkspace workspace)
 {
     // A banner waits this long for the command line behind it, which tells a capture kernel from a reboot.
-    private static readonly TimeSpan BannerTimeout = RecordOrder.StartTimeout;
+    private static readonly TimeSpan BannerTimeout = RecordOrder.BannerTimeout;
     private const int BannerBytes = 4096;
 
     private BasicLineJoiner? _lines;
@@ -73,7 +73,7 @@ internal sealed class BasicStream(ConsoleWorkspace workspace)
         if (_banner is not null)
         {
             bool decided = CaptureKernel.IsAnyCommandLine(line.Text);
-            if (decided) _captureKernel = CaptureKernel.IsCommandLine(line.Text);
+            if (decided) _captureKernel = Boot.NeverSleeps = CaptureKernel.IsCommandLine(line.Text);
             bool kept = TryKeep(raw);
             if (kept && !decided) return;
             EndBanner(sink);

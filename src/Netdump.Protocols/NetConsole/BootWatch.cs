@@ -22,10 +22,12 @@ public sealed class BootWatch
     /// <summary>Estimates of one boot differ by less than this.</summary>
     public static readonly TimeSpan EpochTolerance = TimeSpan.FromSeconds(5);
 
+    /// <summary>Highest number of a kernel's first line: some print one or two before it.</summary>
+    internal const ulong BannerSequence = 2;
+
     private static readonly TimeSpan RestartTolerance = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BasicTimeTolerance = TimeSpan.FromSeconds(1);
     private const int IdentityLimit = 64;
-    private const ulong BannerSequence = 2;
     private const ulong Overtaking = 64;
 
     private bool _any;
@@ -42,6 +44,12 @@ public sealed class BootWatch
 
     /// <summary>Value of the `boot` userdata line, when the sender sets it.</summary>
     public ReadOnlySpan<byte> BootId => _bootId;
+
+    /// <summary>
+    /// Whether this boot is a capture kernel's, which never sleeps: a later epoch is then another boot, even if all numbers go on.
+    /// Ends with the boot.
+    /// </summary>
+    public bool NeverSleeps { get; set; }
 
     /// <summary>The epoch that one record's time stands for.</summary>
     public static TimeSpan EpochOf(ulong microseconds, TimeSpan now) =>
@@ -80,7 +88,7 @@ public sealed class BootWatch
             if (!justBegan) return true;
         }
 
-        bool back = record.Sequence <= _lastSequence || record.Microseconds < _lastMicroseconds;
+        bool back = NeverSleeps || record.Sequence <= _lastSequence || record.Microseconds < _lastMicroseconds;
         return back && IsLaterBoot(EpochOf(record.Microseconds, now));
     }
 
@@ -88,7 +96,8 @@ public sealed class BootWatch
     public BootVerdict Observe(in BasicLine line, TimeSpan now)
     {
         TimeSpan epoch = line.HasTime ? EpochOf(line.Microseconds, now) : default;
-        bool wentBack = line.HasTime && _timed && line.Microseconds + (ulong)BasicTimeTolerance.TotalMicroseconds < _lastMicroseconds;
+        bool wentBack = line.HasTime && _timed
+            && (NeverSleeps || line.Microseconds + (ulong)BasicTimeTolerance.TotalMicroseconds < _lastMicroseconds);
         BootVerdict verdict = !_any ? BootVerdict.First
             : IsBanner(line.Text) && now - _startedAt >= RestartTolerance ? BootVerdict.New
             : wentBack && IsLaterBoot(epoch) ? BootVerdict.New
@@ -114,6 +123,7 @@ public sealed class BootWatch
         {
             _startedAt = now;
             _timed = false;
+            NeverSleeps = false;
             _lastMicroseconds = 0;
             Epoch = TimeSpan.MaxValue;
             _bootId = [];

@@ -108,7 +108,7 @@ internal sealed class ExtendedStream(ConsoleWorkspace workspace, bool twoKernels
 
         bool known = IsKnown(record);
         BootVerdict boot = Boot.Judge(record, identity.Boot, identity.Release, known, now);
-        if (boot != BootVerdict.Same) BeginBoot(boot, now, sink);
+        if (boot != BootVerdict.Same) BeginBoot(boot, atBanner: record.Sequence <= BootWatch.BannerSequence, now, sink);
         Boot.Accept(boot, record, identity.Boot, identity.Release, now);
         if (!identity.Machine.IsEmpty && !identity.Machine.SequenceEqual(_machine)) _machine = identity.Machine.ToArray();
         if (boot == BootVerdict.Same && known)
@@ -128,16 +128,16 @@ internal sealed class ExtendedStream(ConsoleWorkspace workspace, bool twoKernels
             workspace.PartialRecords++;
         }
 
-        if (CaptureKernel.IsCommandLine(record)) _captureKernel = true;
+        if (CaptureKernel.IsCommandLine(record)) _captureKernel = Boot.NeverSleeps = true;
         Deliver(record, raw, lost, identity, now, sink);
     }
 
-    private void BeginBoot(BootVerdict boot, TimeSpan now, ConsoleSink sink)
+    private void BeginBoot(BootVerdict boot, bool atBanner, TimeSpan now, ConsoleSink sink)
     {
         HandAll(sink);
         _seen.Clear();
         _recent.Clear();
-        _order.Begin(now);
+        _order.Begin(now, atBanner);
         _verdict = boot;
         _captureKernel = false;
         _anyDelivered = false;
@@ -250,7 +250,12 @@ internal sealed class ExtendedStream(ConsoleWorkspace workspace, bool twoKernels
         ReadOnlySpan<byte> marker = scratch.WrittenSpan;
         sink(new ConsoleRecord
         {
-            Kind = ConsoleRecordKind.Loss, Raw = marker, Text = marker, Priority = -1, Lost = lost, IsCapture = _captureKernel,
+            Kind = ConsoleRecordKind.Loss,
+            Raw = marker,
+            Text = marker,
+            Priority = -1,
+            Lost = lost,
+            IsCapture = _captureKernel,
         });
     }
 

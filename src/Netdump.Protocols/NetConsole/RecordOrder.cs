@@ -22,6 +22,11 @@ internal sealed class RecordOrder(WindowPool pool)
     /// <summary>How long a boot's first records wait, so that those they overtook come before them.</summary>
     public static readonly TimeSpan StartTimeout = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>
+    /// The same for the first numbers of a kernel's log: its command line, some lines later, tells a capture kernel from a reboot.
+    /// </summary>
+    public static readonly TimeSpan BannerTimeout = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How long a record waits for those before it.</summary>
     public static readonly TimeSpan GapTimeout = TimeSpan.FromMilliseconds(250);
 
@@ -48,10 +53,10 @@ internal sealed class RecordOrder(WindowPool pool)
     public TimeSpan NextDeadline => _window is null ? TimeSpan.MaxValue : _started ? _window.OldestArrival + GapTimeout : _startAt;
 
     /// <summary>A boot begins; nothing may wait from the one before it.</summary>
-    public void Begin(TimeSpan now)
+    public void Begin(TimeSpan now, bool atBanner)
     {
         _started = false;
-        _startAt = now + StartTimeout;
+        _startAt = now + (atBanner ? BannerTimeout : StartTimeout);
         _jumps = 0;
     }
 

@@ -7,7 +7,7 @@ namespace Netdump.Server.Store;
 /// <summary>
 /// The console of one host: <c>console/HOST/yyyy-MM-dd.log</c> (local date; rendered text, all that came) and
 /// <c>console/HOST/boot</c> with <c>boot.1</c> before it (what the present boot sent, as received, at most 8 MiB), from which the log of a
-/// crash is made. Writes are gathered: call <see cref="Flush"/> at least every 200 ms. Lane-owned, not thread-safe.
+/// crash is made; <c>console/HOST/capture</c> is what a capture kernel said after it, at most 4 MiB. Writes are gathered: call <see cref="Flush"/> at least every 200 ms. Lane-owned, not thread-safe.
 /// </summary>
 public sealed class ConsoleLog
 {
@@ -17,14 +17,20 @@ public sealed class ConsoleLog
     private const int HeldLimit = 128 * 1024;
     private const int BufferKept = 16 * 1024;
     private const long HalfOfBoot = 4 * 1024 * 1024;
+    private const long CaptureLimit = 4 * 1024 * 1024;
+    private const string BootName = "boot";
+    private const string OlderName = "boot.1";
+    private const string CaptureName = "capture";
 
     private readonly ConsoleFiles _files;
     private readonly HostBoot _boot = new();
     private ArrayBufferWriter<byte> _text = new();
     private ArrayBufferWriter<byte> _journal = new();
+    private ArrayBufferWriter<byte> _capture = new();
     private readonly string _directory;
     private long _held;
     private long _bootLength;
+    private bool _captureBegan;
     private bool _loaded;
     private bool _bootBegins;
     private bool _lineOpen;
@@ -44,10 +50,12 @@ public sealed class ConsoleLog
     public IPAddress Address { get; }
 
     /// <summary>Whether something waits to be written.</summary>
-    public bool IsDirty => _text.WrittenCount > 0 || _journal.WrittenCount > 0 || _bootBegins;
+    public bool IsDirty => Gathered > 0 || _bootBegins;
 
     /// <summary>Whether so much waits that it should be written now.</summary>
-    public bool NeedsFlush => !_failing && _text.WrittenCount + _journal.WrittenCount >= FlushBytes;
+    public bool NeedsFlush => !_failing && Gathered >= FlushBytes;
+
+    private int Gathered => _text.WrittenCount + _journal.WrittenCount + _capture.WrittenCount;
 
     internal ILogger Log => _files.Log;
 
@@ -63,20 +71,21 @@ public sealed class ConsoleLog
         Load(now);
         bool fresh = !record.IsCapture && _boot.Observe(record, watch, now);
         if (fresh) BeginBoot();
-        if (_text.WrittenCount + _journal.WrittenCount > HeldLimit || _files.Held > ConsoleFiles.MaximumHeld)
+        if (Gathered > HeldLimit || _files.Held > ConsoleFiles.MaximumHeld)
         {
             _refused++; // the disk takes nothing, and memory has its bounds
             return fresh;
         }
 
+        if (record.IsCapture && !_captureBegan) BeginCapture();
         if (!record.IsCopy) Render(record);
-        if (!record.IsCapture) Keep(record, port);
+        Keep(record.IsCapture ? _capture : _journal, record, port);
         CountHeld();
         return fresh;
     }
 
     /// <summary>Gathers a record as received.</summary>
-    private void Keep(in ConsoleRecord record, ushort port)
+    private void Keep(ArrayBufferWriter<byte> journal, in ConsoleRecord record, ushort port)
     {
         JournalKind kind = record.Kind switch
         {
@@ -85,7 +94,7 @@ public sealed class ConsoleLog
             ConsoleRecordKind.Text => JournalKind.Text,
             _ => JournalKind.Loss,
         };
-        Journal.Write(_journal, kind, port, Wall(), record.IsPartial ? 1 : record.Lost, record.Raw);
+        Journal.Write(journal, kind, port, Wall(), record.IsPartial ? 1 : record.Lost, record.Raw);
     }
 
     /// <summary>Writes what has been gathered. A failure is logged once; the data is held (128 KiB at most) and tried again.</summary>
@@ -102,6 +111,7 @@ public sealed class ConsoleLog
             }
 
             FlushJournal();
+            FlushCapture();
             _failing = false;
             if (_refused > 0) MarkRefused();
         }
@@ -115,22 +125,39 @@ public sealed class ConsoleLog
     }
 
     /// <summary>Everything the present boot sent, oldest first.</summary>
-    internal List<JournalEntry> ReadBoot(TimeSpan now)
+    /// <param name="now">Monotonic time.</param>
+    /// <param name="tail">Yields what this boot sends from now on; null when it has sent nothing yet, or the disk takes nothing.</param>
+    internal List<JournalEntry> ReadBoot(TimeSpan now, out JournalTail? tail)
     {
         Load(now);
         Flush();
-        List<JournalEntry> entries = Journal.Read(Path.Combine(_directory, "boot.1"));
-        entries.AddRange(Journal.Read(Path.Combine(_directory, "boot")));
-        if (_journal.WrittenCount == 0) return entries;
+        tail = null;
+        List<JournalEntry> entries = Journal.Read(Path.Combine(_directory, OlderName));
+        List<JournalEntry> newest = Journal.Read(Path.Combine(_directory, BootName));
+        entries.AddRange(newest);
+        if (_journal.WrittenCount == 0)
+        {
+            if (newest.Count == 0) return entries;
+            tail = TailOfBoot();
+            tail.Restore(newest[0].At, Journal.LengthOf(newest));
+            return entries;
+        }
+
         // The disk refuses: what is held counts as well.
         byte[] held = [.. Journal.Signature, .. _journal.WrittenSpan];
         entries.AddRange(Journal.Parse(held));
         return entries;
     }
 
+    /// <summary>What the present boot sends.</summary>
+    internal JournalTail TailOfBoot() => new(Path.Combine(_directory, BootName));
+
+    /// <summary>What the capture kernel says by itself.</summary>
+    internal JournalTail TailOfCapture() => new(Path.Combine(_directory, CaptureName));
+
     private void CountHeld()
     {
-        long held = IsDirty ? _text.Capacity + _journal.Capacity : 0;
+        long held = IsDirty ? _text.Capacity + _journal.Capacity + _capture.Capacity : 0;
         _files.Held += held - _held;
         _held = held;
     }
@@ -143,8 +170,18 @@ public sealed class ConsoleLog
         _lineOpen = false;
         _text.Write("-- boot --\n"u8);
         _journal.ResetWrittenCount();
+        _capture.ResetWrittenCount();
+        _captureBegan = false;
         _bootBegins = true;
         _writtenEpoch = TimeSpan.MaxValue;
+    }
+
+    private void BeginCapture()
+    {
+        _captureBegan = true;
+        if (_lineOpen) _text.Write("\n"u8);
+        _lineOpen = false;
+        _text.Write("-- capture kernel --\n"u8);
     }
 
     private void Render(in ConsoleRecord record)
@@ -185,13 +222,16 @@ public sealed class ConsoleLog
 
     private void FlushJournal()
     {
-        string boot = Path.Combine(_directory, "boot");
-        string older = Path.Combine(_directory, "boot.1");
+        string boot = Path.Combine(_directory, BootName);
+        string older = Path.Combine(_directory, OlderName);
         if (_bootBegins)
         {
+            string capture = Path.Combine(_directory, CaptureName);
             _files.Close(boot);
+            _files.Close(capture);
             File.Delete(older);
             File.Delete(boot);
+            File.Delete(capture);
             _bootLength = 0;
             _bootBegins = false;
         }
@@ -221,6 +261,16 @@ public sealed class ConsoleLog
         Clear(ref _journal);
     }
 
+    private void FlushCapture()
+    {
+        if (_capture.WrittenCount == 0) return;
+        string path = Path.Combine(_directory, CaptureName);
+        long length = File.Exists(path) ? new FileInfo(path).Length : 0;
+        if (length == 0) _files.Append(path, Journal.Signature);
+        if (length + _capture.WrittenCount <= CaptureLimit) _files.Append(path, _capture.WrittenSpan);
+        Clear(ref _capture);
+    }
+
     private ulong EpochOnWall() => _boot.Epoch == TimeSpan.MaxValue
         ? 0
         : (ulong)Math.Max(0, Wall() - ((_boot.Now - _boot.Epoch).Ticks / TimeSpan.TicksPerMicrosecond));
@@ -230,8 +280,8 @@ public sealed class ConsoleLog
     {
         if (_loaded) return;
         _loaded = true;
-        string path = Path.Combine(_directory, "boot");
-        string older = Path.Combine(_directory, "boot.1");
+        string path = Path.Combine(_directory, BootName);
+        string older = Path.Combine(_directory, OlderName);
         List<JournalEntry> entries = Journal.Read(path);
         try
         {

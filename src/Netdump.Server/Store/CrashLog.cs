@@ -15,6 +15,9 @@ public sealed class CrashLog
     /// <summary>Longest time between a change and its being in the files.</summary>
     public static readonly TimeSpan WriteInterval = TimeSpan.FromSeconds(1);
 
+    // A capture kernel calls within minutes; what an older one said belongs to another crash.
+    private static readonly TimeSpan CaptureAge = TimeSpan.FromMinutes(10);
+
     private static readonly TimeSpan BusyInterval = TimeSpan.FromMilliseconds(100);
 
     private const string LogName = "log";
@@ -32,6 +35,10 @@ public sealed class CrashLog
     private readonly ArrayBufferWriter<byte> _unsaved = new();
     private readonly ArrayBufferWriter<byte> _capture = new();
     private readonly ConsoleSink _sink;
+    private readonly SequenceSet _captureSeen = new();
+    private readonly JournalTail? _boot;
+    private readonly JournalTail? _captureConsole;
+    private TimeSpan _followAt;
     private long _captureLength;
     private ushort _port;
     private bool _dirty = true;
@@ -53,20 +60,21 @@ public sealed class CrashLog
         _sink = Take;
         List<JournalEntry> entries = Journal.Read(directory.File(RecordsName));
         Prepare(entries);
+        _captureConsole = console.TailOfCapture();
         if (entries.Count > 0)
         {
+            _boot = console.TailOfBoot();
             foreach (JournalEntry entry in entries) Replay(entry);
+            if (_boot.First == 0) _boot = null; // there was none when the crash opened
         }
         else
         {
-            foreach (JournalEntry entry in console.ReadBoot(now))
-            {
-                Replay(entry);
-                Journal.Write(_unsaved, entry.Kind, entry.Port, entry.At, entry.Value, entry.Payload.Span);
-            }
+            foreach (JournalEntry entry in console.ReadBoot(now, out _boot)) TakeOver(entry);
+            if (_boot is not null) Remember(_boot);
         }
 
         if (File.Exists(directory.File(CaptureName))) _captureLength = new FileInfo(directory.File(CaptureName)).Length;
+        Follow(now);
         BeginWrite();
     }
 
@@ -110,6 +118,8 @@ public sealed class CrashLog
         }
 
         Reap();
+        if (now >= _followAt && !_completed) Follow(now);
+        if (_followAt < next && !_completed) next = _followAt;
         Schedule(now);
         if (now >= _writeAt)
         {
@@ -129,6 +139,7 @@ public sealed class CrashLog
         _writing.GetAwaiter().GetResult();
         if (_completed) return;
         FlushStreams(now);
+        Follow(now);
         BeginWrite();
         _writing.GetAwaiter().GetResult();
         Reap();
@@ -143,6 +154,7 @@ public sealed class CrashLog
     public async Task<Exception?> CompleteAsync(TimeSpan now, bool mayGoOn = false)
     {
         FlushStreams(now);
+        Follow(now);
         _completed = true;
         Save();
         byte[] content = _text.Render();
@@ -154,6 +166,34 @@ public sealed class CrashLog
         });
         return await _writing;
     }
+
+    /// <summary>Takes over what the host's console has said since: the dead kernel's last records on their way, and the capture kernel's own.</summary>
+    private void Follow(TimeSpan now)
+    {
+        _followAt = now + WriteInterval;
+        _console.Flush();
+        if (_boot?.Read() is { Count: > 0 } late)
+        {
+            foreach (JournalEntry entry in late) TakeOver(entry);
+            Remember(_boot);
+            _dirty = true;
+        }
+
+        if (_captureConsole?.Read() is not { Count: > 0 } said) return;
+        long oldest = (_console.Time.GetUtcNow() - CaptureAge - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        foreach (JournalEntry entry in said)
+            if (entry.At >= oldest) TakeCapture(entry);
+        Remember(_captureConsole);
+    }
+
+    private void TakeOver(in JournalEntry entry)
+    {
+        Replay(entry);
+        Journal.Write(_unsaved, entry.Kind, entry.Port, entry.At, entry.Value, entry.Payload.Span);
+    }
+
+    private void Remember(JournalTail tail) =>
+        Journal.Write(_unsaved, JournalKind.Followed, 0, tail.First, (ulong)tail.Offset, System.Text.Encoding.ASCII.GetBytes(tail.Name));
 
     private void Prepare(List<JournalEntry> entries)
     {
@@ -218,8 +258,28 @@ public sealed class CrashLog
 
     private void TakeCapture(in ConsoleRecord record)
     {
+        // Our client sends the capture kernel's records; they may have come by its own netconsole before.
+        if (_captureSeen.Add(record.Extended.Sequence)) ShowCapture(record.Microseconds, record.Text);
+    }
+
+    private void TakeCapture(in JournalEntry entry)
+    {
+        ReadOnlySpan<byte> payload = entry.Payload.Span;
+        if (entry.Kind != JournalKind.Extended)
+        {
+            ShowCapture(null, payload);
+        }
+        else if (ExtendedRecord.TryParse(payload, out ExtendedRecord record) && _captureSeen.Add(record.Sequence))
+        {
+            byte[] text = new byte[record.EscapedText.Length];
+            ShowCapture(record.Microseconds, text.AsSpan(0, EscapedText.Unescape(record.EscapedText, text)));
+        }
+    }
+
+    private void ShowCapture(ulong? microseconds, ReadOnlySpan<byte> text)
+    {
         if (_captureLength + _capture.WrittenCount > MaximumCapture) return;
-        ConsoleText.Render(_capture, record.Microseconds, record.Text);
+        ConsoleText.Render(_capture, microseconds, text);
         if (_captureLength + _capture.WrittenCount > MaximumCapture) _capture.Write("[… the rest is left out: capture.log has reached 4 MiB …]\n"u8);
         _dirty = true;
     }
@@ -243,6 +303,10 @@ public sealed class CrashLog
                 break;
             case JournalKind.Loss:
                 _text.AddLoss(payload);
+                break;
+            case JournalKind.Followed:
+                JournalTail? tail = payload.SequenceEqual("boot"u8) ? _boot : _captureConsole;
+                tail?.Restore(entry.At, (long)Math.Min(entry.Value, long.MaxValue));
                 break;
             case JournalKind.SessionText or JournalKind.SessionLoss:
                 _text.AddSession(payload, isLoss: entry.Kind == JournalKind.SessionLoss);

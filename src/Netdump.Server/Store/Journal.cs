@@ -29,6 +29,11 @@ internal enum JournalKind : byte
 
     /// <summary>A loss marker within the session's text.</summary>
     SessionLoss = 8,
+
+    /// <summary>
+    /// How far another journal has been taken over (<see cref="JournalTail"/>). Payload: its name. At: arrival of its first entry. Value: offset.
+    /// </summary>
+    Followed = 9,
 }
 
 /// <summary>One entry of a journal.</summary>
@@ -81,9 +86,13 @@ internal static class Journal
     /// <summary>Reads the entries of a file's bytes up to the first that is torn.</summary>
     public static List<JournalEntry> Parse(ReadOnlyMemory<byte> file)
     {
+        return file.Span.StartsWith(Signature) ? ParseEntries(file[Signature.Length..]) : [];
+    }
+
+    /// <summary>Reads the entries behind the signature, or behind other entries.</summary>
+    public static List<JournalEntry> ParseEntries(ReadOnlyMemory<byte> file)
+    {
         List<JournalEntry> entries = [];
-        if (!file.Span.StartsWith(Signature)) return entries;
-        file = file[Signature.Length..];
         while (file.Length >= EntryHeader)
         {
             ReadOnlySpan<byte> header = file.Span;
@@ -129,6 +138,15 @@ internal static class Journal
         return length;
     }
 
+    /// <summary>Time of arrival of a file's first entry, Unix microseconds; 0 when it has none.</summary>
+    public static long ArrivalOfFirst(Stream file)
+    {
+        Span<byte> head = stackalloc byte[Signature.Length + EntryHeader];
+        file.Position = 0;
+        int read = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        return read < head.Length || !head.StartsWith(Signature) ? 0 : BinaryPrimitives.ReadInt64LittleEndian(head[(Signature.Length + 8)..]);
+    }
+
     /// <summary>Length of a file that holds just these entries.</summary>
-    private static long LengthOf(IEnumerable<JournalEntry> entries) => Signature.Length + entries.Sum(e => (long)EntryHeader + e.Payload.Length);
+    public static long LengthOf(IEnumerable<JournalEntry> entries) => Signature.Length + entries.Sum(e => (long)EntryHeader + e.Payload.Length);
 }

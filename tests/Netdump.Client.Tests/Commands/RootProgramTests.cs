@@ -1,5 +1,4 @@
 using Netdump.Client.Commands;
-using Netdump.Client.Configuration;
 using Netdump.Client.Host;
 using Netdump.Client.Tests.Host;
 
@@ -33,6 +32,8 @@ public sealed class RootProgramTests : IDisposable
     [InlineData("start --dryrun", "--dryrun")]
     [InlineData("start --config", "--config")]
     [InlineData("test --confirm", "--confirm")]
+    [InlineData("start --triggers oops,always", "oops,always is not a list of oops, lockup, hung, nmi")]
+    [InlineData("watch --interval 0", "--interval")]
     public void Wrong_usage_is_exit_code_2_and_one_line(string line, string word)
     {
         (int exit, string error) = Run(line.Split(' '));
@@ -43,13 +44,20 @@ public sealed class RootProgramTests : IDisposable
 
     [Theory]
     [InlineData("NETDUMPADR=10.0.0.2", "netdump.conf:1: unknown key NETDUMPADR; did you mean NETDUMPADDR?")]
-    [InlineData("", "no server is named; set NETDUMPADDR=")]
     public void A_wrong_configuration_is_exit_code_1_and_one_line(string text, string message)
     {
         (int exit, string error) = Run("start", "--dry-run", "--config", _host.Write("/netdump.conf", text));
         Assert.Equal(1, exit);
         Assert.Contains(message, error);
         Assert.Equal(1, error.Count(c => c == '\n'));
+    }
+
+    [Fact]
+    public void A_check_that_failed_is_told_as_status_tells_it()
+    {
+        (int exit, string error) = Run("start", "--dry-run", "--config", _host.Write("/netdump.conf", ""));
+        Assert.Equal(1, exit);
+        Assert.StartsWith("  FAIL  path: no server is named  [no-server]\n        -> set NETDUMPADDR=", error);
     }
 
     [Fact]
@@ -70,6 +78,7 @@ public sealed class RootProgramTests : IDisposable
     [InlineData("status")]
     [InlineData("send")]
     [InlineData("test")]
+    [InlineData("watch")]
     public void The_help_of_each_command_ends_with_examples_and_its_entry_in_the_list_is_a_line(string command)
     {
         TextWriter before = Console.Out;
@@ -99,29 +108,6 @@ public sealed class RootProgramTests : IDisposable
         Assert.Contains("not netdump's", Assert.Throws<ClientException>(() => TestCommand.RequireOurCrashKernel(_host.Files)).Message);
         new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, ConsoleTargets = [] }.Save(_host.Files);
         TestCommand.RequireOurCrashKernel(_host.Files);
-    }
-
-    [Fact]
-    public void A_host_without_anything_is_not_armed_and_says_what_to_do()
-    {
-        StatusReport report = new HostStatus(_host.Files, new ClientConfiguration()).Report();
-        Assert.Equal(2, report.ExitCode);
-        Assert.Equal(["no-kexec", "not-loaded", "no-server"], report.Checks.Where(c => c.Level == CheckLevel.Fail).Select(c => c.Code));
-    }
-
-    [Fact]
-    public void Status_tells_an_armed_host_from_one_whose_crash_kernel_is_somebody_elses()
-    {
-        _host.Write("/sys/kernel/kexec_crash_size", "134217728\n");
-        _host.Write("/sys/kernel/kexec_crash_loaded", "1\n");
-        _host.Write("/proc/sys/kernel/random/boot_id", "b\n");
-        _host.Write("/proc/sys/kernel/panic_on_oops", "1\n");
-        Check Loaded() => new HostStatus(_host.Files, new ClientConfiguration()).Report().Checks.Single(c => c.Name == "loaded");
-        Assert.Equal("busy", Loaded().Code);
-        new ArmedState { BootId = "b", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, Kernel = "/boot/k", Release = "6.1", ImageBytes = 5 << 20, UnpackedBytes = 9 << 20, ConsoleTargets = [] }.Save(_host.Files);
-        Assert.Equal(CheckLevel.Ok, Loaded().Level);
-        Assert.Contains("image 5.0 MiB", Loaded().Fact);
-        Assert.Contains("about 79 MiB", new HostStatus(_host.Files, new ClientConfiguration()).Report().Checks[0].Fact);
     }
 
     public void Dispose() => _host.Dispose();

@@ -1,3 +1,4 @@
+using Netdump.Client.Host;
 using Netdump.Client.Configuration;
 using Netdump.Client.Image;
 using Netdump.Client.Tests.Host;
@@ -63,6 +64,17 @@ public sealed class ConfigurationReaderTests
         Assert.Equal(("/boot/other", "/srv/modules"), (c.Kernel, c.ModuleRoot));
     }
 
+    [Theory]
+    [InlineData("", TriggerSet.Oops, false)]
+    [InlineData("PANIC_ON_OOPS=no", TriggerSet.None, false)]
+    [InlineData("TRIGGERS='lockup, nmi'", TriggerSet.Lockup | TriggerSet.Nmi, true)]
+    [InlineData("TRIGGERS=none\nPANIC_ON_OOPS=no", TriggerSet.None, true)]
+    public void Triggers_are_oops_alone_unless_somebody_chose(string text, TriggerSet wanted, bool chosen)
+    {
+        ClientConfiguration c = Read(text);
+        Assert.Equal((wanted, chosen), (c.WantedTriggers, c.Triggers is not null));
+    }
+
     [Fact]
     public void Console_lines_default_to_the_first_server_and_its_hardware_address()
     {
@@ -86,6 +98,8 @@ public sealed class ConfigurationReaderTests
     [InlineData("CAPTURE_CPUS=zero", "a number from 1 to 1024")]
     [InlineData("PANIC_ON_OOPS=maybe", "yes or no")]
     [InlineData("FINAL_ACTION=sleep", "reboot, halt or shell")]
+    [InlineData("TRIGGERS=oops,sometimes", "a list of oops, lockup, hung, nmi, all or none")]
+    [InlineData("PANIC_ON_OOPS=no TRIGGERS=all", "contradict each other")]
     public void A_mistake_is_named_with_file_and_line(string line, string message)
     {
         string text = Assert.Throws<ClientException>(() => Read("# first\n" + line + "\n")).Message;

@@ -32,18 +32,19 @@ public sealed class ArmingTests : IDisposable
 
     private Arming Arming => new(_files, _loader, TimeProvider.System, _said.Add);
 
-    private ArmingPlan Plan(bool dump = true, bool panicOnOops = true, bool console = true)
+    private ArmingPlan Plan(bool dump = true, bool panicOnOops = true, bool console = true, TriggerSet? triggers = null)
     {
         var tree = new ModuleTree(_host.Root + "/lib/modules/6.1");
         var image = new CaptureImage(_host.Write("/usr/sbin/netdump", "program"), new ProgramFiles([], []), DriverSet.Collect(_files, tree, "6.1", [], Assert.Fail), null, CaptureImageTests.Manifest);
         var settings = new NetConsoleSettings(true, "eth0", IPAddress.Parse("10.0.2.15"), IPAddress.Parse("10.0.2.2"), 6666, "52:55:0a:00:02:02", []);
         return new ArmingPlan
         {
-            Configuration = new ClientConfiguration { PanicOnOops = panicOnOops },
+            Configuration = new ClientConfiguration(),
+            Triggers = triggers ?? (panicOnOops ? TriggerSet.Oops : TriggerSet.None),
             BootId = "b",
             Modules = tree,
             CrashKernel = dump ? new CrashKernel("/boot/vmlinuz-6.1", "ro", image) : null,
-            Consoles = console ? [new ConsolePlan(ArmingPlan.NetLogTarget, settings)] : [],
+            Consoles = console ? [new ConsolePlan(ConsolePlan.NetLogTarget, settings)] : [],
         };
     }
 
@@ -60,7 +61,7 @@ public sealed class ArmingTests : IDisposable
         ArmedState state = Arming.Start(Plan());
         Assert.Equal(Armed, Now);
         Assert.Equivalent(state, ArmedState.Read(_files));
-        Assert.True(state.CrashKernel && state.ImageBytes > 0 && state.PanicOnOopsBefore == "0" && state.ConsoleTargets is ["netdump"]);
+        Assert.True(state.CrashKernel && state.ImageBytes > 0 && state.SettingsBefore["panic_on_oops"] == "0" && state.ConsoleTargets is ["netdump"]);
         Arming.Stop();
         Assert.Equal(Untouched, Now);
         Assert.Equal(["console lines are no longer sent", "the crash kernel is unloaded"], _said[^2..]);
@@ -132,7 +133,32 @@ public sealed class ArmingTests : IDisposable
         _files.Refuses = Panic;
         string message = Assert.Throws<ClientException>(() => Arming.Start(Plan())).Message;
         Assert.Contains(Panic, message);
-        Assert.Contains("PANIC_ON_OOPS=no", message);
+        Assert.Contains("set TRIGGERS=", message);
+        Assert.Equal(Untouched, Now);
+    }
+
+    [Fact]
+    public void All_triggers_are_set_and_put_back_those_of_before_included()
+    {
+        (string Name, string Before)[] settings = [("panic_on_oops", "0"), ("softlockup_panic", "0"), ("hardlockup_panic", "1"), ("hung_task_panic", "0"), ("unknown_nmi_panic", "0")];
+        foreach ((string name, string before) in settings) _host.Write(Triggers.PathOf(name), before + "\n");
+        string[] Values() => [.. settings.Select(s => _files.Read(Triggers.PathOf(s.Name))!)];
+        Arming.Start(Plan(triggers: TriggerSet.All));
+        Assert.Equal(["1", "1", "1", "1", "1"], Values());
+        Assert.Contains("kernel.panic_on_oops=1, kernel.softlockup_panic=1, kernel.hung_task_panic=1, kernel.unknown_nmi_panic=1 (was 0): each is a crash now, and is dumped", _said);
+        Arming.Start(Plan(triggers: TriggerSet.Lockup)); // the others go back at once
+        Assert.Equal(["0", "1", "1", "0", "0"], Values());
+        Arming.Stop();
+        Assert.Equal(settings.Select(s => s.Before), Values());
+    }
+
+    [Fact]
+    public void When_the_third_of_the_triggers_is_refused_the_first_two_go_back()
+    {
+        foreach (string name in new[] { "softlockup_panic", "hung_task_panic", "unknown_nmi_panic" }) _host.Write(Triggers.PathOf(name), "0\n");
+        _files.Refuses = Triggers.PathOf("hung_task_panic");
+        Assert.Contains(_files.Refuses, Assert.Throws<ClientException>(() => Arming.Start(Plan(triggers: TriggerSet.All))).Message);
+        Assert.Equal(("0", "0"), (_files.Read(Panic), _files.Read(Triggers.PathOf("softlockup_panic"))));
         Assert.Equal(Untouched, Now);
     }
 

@@ -46,13 +46,13 @@ public sealed class HostChecksTests : IDisposable
     [Fact]
     public void Disabled_loading_and_lockdown_are_named()
     {
-        Assert.Equal(CheckLevel.Ok, Checks.LoadingAllowed().Level);
+        Assert.Equal(CheckLevel.Ok, Checks.LoadingAllowed(null).Level);
         _host.Write("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
         Assert.Equal("integrity", Checks.Lockdown);
         _host.Write("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
         Assert.Null(Checks.Lockdown);
         _host.Write("/proc/sys/kernel/kexec_load_disabled", "1\n");
-        Assert.Equal("locked-down", Checks.LoadingAllowed().Code);
+        Assert.Equal("locked-down", Checks.LoadingAllowed(null).Code);
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class HostChecksTests : IDisposable
     public void State_of_another_boot_is_no_state()
     {
         _host.Write("/proc/sys/kernel/random/boot_id", "b1\n");
-        var state = new ArmedState { BootId = "b1", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, PanicOnOopsBefore = "0", ConsoleTargets = ["netdump"] };
+        var state = new ArmedState { BootId = "b1", ArmedAt = DateTimeOffset.UnixEpoch, CrashKernel = true, SettingsBefore = new Dictionary<string, string> { ["panic_on_oops"] = "0" }, ConsoleTargets = ["netdump"] };
         state.Save(_host.Files);
         Assert.Equivalent(state, ArmedState.Read(_host.Files));
         _host.Write("/proc/sys/kernel/random/boot_id", "b2\n");
@@ -95,16 +95,40 @@ public sealed class HostChecksTests : IDisposable
     }
 
     [Fact]
-    public void The_verdict_is_that_of_the_worst_check()
+    public void The_verdict_is_that_of_the_worst_check_and_zero_needs_proof()
     {
-        Check ok = new(CheckLevel.Ok, "a", "x"), warn = new(CheckLevel.Warn, "b", "y", "do this"), fail = new(CheckLevel.Fail, "c", "z", "do that", "code");
-        Assert.Equal(0, StatusReport.Of([ok]).ExitCode);
-        Assert.Equal(1, StatusReport.Of([ok, warn]).ExitCode);
-        StatusReport report = StatusReport.Of([ok, warn, fail]);
-        Assert.Equal(2, report.ExitCode);
-        Assert.Equal("NOT ARMED: a crash of this host would not be dumped\n  ok    a: x\n  warn  b: y\n        -> do this\n  FAIL  c: z\n        -> do that", report.ToString());
+        Check ok = new(CheckLevel.Ok, "a", "x"), open = new(CheckLevel.Unknown, "o", "who knows", Code: "not-told"), warn = new(CheckLevel.Warn, "b", "y", "do this"), fail = new(CheckLevel.Fail, "c", "z", "do that", "code");
+        Assert.Equal((0, "ARMED, PROVEN: seen"), (StatusReport.Of([ok, open], "seen").ExitCode, StatusReport.Of([ok, open], "seen").Verdict));
+        Assert.Equal((1, "ARMED, UNPROVEN"), (StatusReport.Of([ok], null).ExitCode, StatusReport.Of([ok], null).Verdict));
+        Assert.Equal((1, "ARMED, PROVEN, 1 warning: seen"), (StatusReport.Of([ok, warn], "seen").ExitCode, StatusReport.Of([ok, warn], "seen").Verdict));
+        StatusReport report = StatusReport.Of([ok, open, warn, fail], "seen");
+        Assert.Equal((2, false, false), (report.ExitCode, report.Armed, report.Proven));
+        Assert.Equal("NOT ARMED: a crash of this host would not be dumped\n  ok    a: x\n  -     o: who knows  [not-told]\n  warn  b: y\n        -> do this\n  FAIL  c: z  [code]\n        -> do that", report.ToString());
         Assert.Contains("\"level\": \"fail\"", report.ToJson());
+        Assert.Contains("\"level\": \"unknown\"", report.ToJson());
         Assert.Contains("\"code\": \"code\"", report.ToJson());
+    }
+
+    [Fact]
+    public void Under_lockdown_a_kernel_without_a_signature_is_refused_before_it_is_tried()
+    {
+        byte[] image = new byte[0x1000];
+        "MZ"u8.CopyTo(image);
+        image[0x3C] = 0x80;
+        "PE\0\0"u8.CopyTo(image.AsSpan(0x80));
+        (image[0x98], image[0x99]) = (0x0B, 0x02); // PE32+
+        image[0x98 + 108] = 6; // data directories
+        _host.Write("/boot/vmlinuz-own", image);
+        Assert.Equal(CheckLevel.Ok, Checks.LoadingAllowed("/boot/vmlinuz-own").Level);
+        _host.Write("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+        Check refused = Checks.LoadingAllowed("/boot/vmlinuz-own");
+        Assert.Equal((CheckLevel.Fail, "locked-down"), (refused.Level, refused.Code));
+        Assert.Contains("lockdown=integrity and /boot/vmlinuz-own is not signed", refused.Fact);
+        image[0x98 + 112 + (4 * 8) + 4] = 1; // a certificate table of some size
+        _host.Write("/boot/vmlinuz-own", image);
+        Assert.Equal("allowed for signed kernels (lockdown=integrity)", Checks.LoadingAllowed("/boot/vmlinuz-own").Fact);
+        _host.Write("/boot/vmlinuz-own", image[..0x70]); // cut off: nothing is claimed
+        Assert.Equal(CheckLevel.Ok, Checks.LoadingAllowed("/boot/vmlinuz-own").Level);
     }
 
     [Fact]

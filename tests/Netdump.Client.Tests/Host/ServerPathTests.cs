@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Netdump.Client.Configuration;
 using Netdump.Client.Host;
 using Netdump.Client.Linux;
@@ -53,5 +54,31 @@ public sealed class ServerPathTests
         netlink.SetUp(1);
         Cable(netlink);
         Assert.Contains(message, Assert.Throws<ClientException>(() => ServerPath.Find(netlink, Server(host), device, null)).Message);
+    });
+
+    [Fact]
+    public void A_port_that_nobody_has_is_known_as_its_system_says_so()
+    {
+        using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        taken.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var server = (IPEndPoint)taken.LocalEndPoint!;
+        Assert.False(ServerReach.Refuses(server));
+        taken.Dispose();
+        Assert.True(ServerReach.Refuses(server));
+    }
+
+    [Fact]
+    public void An_entry_that_was_not_confirmed_lately_is_confirmed_before_it_is_believed() => NetworkNamespace.Run(netlink =>
+    {
+        Cable(netlink);
+        // The kernel doubts for 5 s and asks for 3 s; here it is quicker.
+        File.WriteAllText("/proc/sys/net/ipv4/neigh/east/delay_first_probe_time", "1");
+        File.WriteAllText("/proc/sys/net/ipv4/neigh/east/retrans_time_ms", "100");
+        NetworkNamespace.Ip("neigh replace 10.79.0.9 lladdr 02:00:00:00:00:09 dev east nud stale");
+        ServerPath path = ServerPath.Find(netlink, Server("10.79.0.9"), device: null, fixedMac: null);
+        Assert.Equal("02:00:00:00:00:09", path.FindNextHop(netlink, Short));
+        Assert.Equal("02:00:00:00:00:09", path.ConfirmNextHop(netlink, Short)); // the kernel is still in doubt
+        // Nobody is behind the cable: the entry is given up, and what it said with it.
+        Assert.Null(path.ConfirmNextHop(netlink, TimeSpan.FromSeconds(6)));
     });
 }

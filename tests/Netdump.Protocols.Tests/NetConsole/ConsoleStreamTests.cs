@@ -225,7 +225,7 @@ public class ConsoleStreamTests
         }
 
         Round(0);
-        _stream.Advance(TimeSpan.FromSeconds(100.1), sink);
+        _stream.Advance(TimeSpan.FromSeconds(100.25), sink);
         for (ulong i = 1; i < 500; i++) Round(i);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (ulong i = 500; i < 5000; i++) Round(i);

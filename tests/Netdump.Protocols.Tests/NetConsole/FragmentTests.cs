@@ -18,7 +18,7 @@ public class FragmentTests
         Collected collected = new();
         ConsoleStream stream = new(workspace ?? new ConsoleWorkspace());
         foreach (byte[] datagram in datagrams) stream.ReceiveExtended(datagram, Start, collected.Sink);
-        stream.Advance(Start + (after ?? TimeSpan.FromMilliseconds(100)), collected.Sink);
+        stream.Advance(Start + (after ?? TimeSpan.FromMilliseconds(250)), collected.Sink);
         return collected;
     }
 

@@ -432,8 +432,7 @@ public class OrderTests
         }
 
         Take(0);
-        Wait(100);
-        _stream.Advance(_now, sink);
+        _stream.Advance(_now + TimeSpan.FromMilliseconds(250), sink);
         for (int i = 1; i < 1000; i += 20) Round(i);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 1001; i < 9000; i += 20) Round(i);

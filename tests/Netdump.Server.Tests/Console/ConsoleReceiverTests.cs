@@ -116,6 +116,19 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     [Fact]
+    public void Item44_a_host_that_slept_is_the_same_boot_to_its_other_streams_too()
+    {
+        _lab.Extended(400, 100, "before");
+        _lab.Wait(3600);
+        _lab.Extended(401, 101, "after an hour of sleep");
+        _lab.Settle();
+        _lab.Basic("[  100.900000] a basic target, whose line was before that\n");
+        _lab.Settle();
+        Assert.Equal(1, _lab.Text(date: "2026-11-24").Split("-- boot --").Length - 1);
+        Assert.Equal(3, BootPayloads().Count);
+    }
+
+    [Fact]
     public void The_boot_goes_on_after_a_restart_of_the_server()
     {
         _lab.Extended(400, 100, "before");
@@ -330,6 +343,6 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     private List<string> BootPayloads() =>
-        [.. _lab.Receiver.LogOf(_lab.Peer).ReadBoot(_lab.Now).Where(e => e.Kind != JournalKind.Boot && !e.Payload.IsEmpty)
+        [.. _lab.Receiver.LogOf(_lab.Peer).ReadBoot(_lab.Now, out _).Where(e => e.Kind != JournalKind.Boot && !e.Payload.IsEmpty)
             .Select(e => System.Text.Encoding.Latin1.GetString(e.Payload.Span))];
 }

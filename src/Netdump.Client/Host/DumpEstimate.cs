@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace Netdump.Client.Host;
+
+/// <summary>How large a dump of this host would be now, and how long it would take at most of the link's speed.</summary>
+public static class DumpEstimate
+{
+    /// <summary>Bytes of memory in one Ethernet frame of the classic protocol: 1024 of 1103 (reply header 13, UDP 8, IP 20, Ethernet 18, preamble and gap 20).</summary>
+    private const double ClassicShare = 1024.0 / (1024 + 13 + 8 + 20 + 18 + 20);
+
+    private const long UsualMegabits = 1000;
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(10);
+
+    /// <summary>Estimates.</summary>
+    /// <param name="host">The host's files.</param>
+    /// <param name="device">The interface with a device that sends; null: not known.</param>
+    public static Check Examine(HostFiles host, string? device)
+    {
+        long total = Total(host), free = Memory(host, "MemFree"), used = Math.Max(0, Memory(host, "MemTotal") - free);
+        if (total == 0) return new(CheckLevel.Unknown, "estimate", "/proc/meminfo does not tell how much memory there is");
+        long? told = device is not null && long.TryParse(host.Read($"/sys/class/net/{device}/speed"), NumberStyles.None, CultureInfo.InvariantCulture, out long speed) && speed > 0 ? speed : null;
+        long megabits = told ?? UsualMegabits;
+        var time = TimeSpan.FromSeconds(total / (megabits * 125_000.0 * ClassicShare));
+        string at = $"{(megabits >= 1000 ? Number(megabits / 1000.0) + " Gbit/s" : megabits + " Mbit/s")}{(told is null ? ", if the card does that: it does not tell" : "")}";
+        string fact = $"about {Size(total)} of {Size(total)} at level 0 (the classic protocol leaves nothing out; {Size(used)} are in use), {Duration(time)} at {at}";
+        return time <= Long ? new(CheckLevel.Ok, "estimate", fact)
+            : new(CheckLevel.Warn, "estimate", fact, "reckon with the host being away for that long, or send by a faster card (DEV=)", "slow-dump");
+    }
+
+    /// <summary>Memory that the capture kernel shows: all but what it runs in itself.</summary>
+    private static long Total(HostFiles host)
+    {
+        long ram = 0, own = 0;
+        foreach (string line in host.Lines("/proc/iomem")) // "00100000-7ffdffff : System RAM", inner ranges indented; all zero for others than root
+        {
+            int colon = line.IndexOf(" : ", StringComparison.Ordinal);
+            if (colon < 0) continue;
+            ReadOnlySpan<char> name = line.AsSpan(colon + 3);
+            bool isRam = line[0] != ' ' && name.SequenceEqual("System RAM"), isOwn = name.SequenceEqual("Crash kernel");
+            if (!isRam && !isOwn) continue;
+            string[] ends = line[..colon].Trim().Split('-');
+            if (ends.Length != 2 || !ulong.TryParse(ends[0], NumberStyles.HexNumber, null, out ulong first) || !ulong.TryParse(ends[1], NumberStyles.HexNumber, null, out ulong last)) continue;
+            if (last <= first) continue;
+            if (isRam) ram += (long)(last - first + 1);
+            else own += (long)(last - first + 1);
+        }
+        return ram > own ? ram - own : Memory(host, "MemTotal");
+    }
+
+    private static long Memory(HostFiles host, string key)
+    {
+        string? line = host.Lines("/proc/meminfo").FirstOrDefault(l => l.StartsWith(key + ":", StringComparison.Ordinal));
+        return line?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, string kibibytes, ..] && long.TryParse(kibibytes, out long n) ? n << 10 : 0;
+    }
+
+    private static string Number(double value) => value.ToString("0.#", CultureInfo.InvariantCulture);
+
+    private static string Size(long bytes) => bytes >= 1L << 30 ? $"{Number(bytes / (double)(1L << 30))} GiB" : $"{bytes >> 20} MiB";
+
+    private static string Duration(TimeSpan time) =>
+        time.TotalSeconds < 100 ? $"{Math.Max(1, (int)Math.Ceiling(time.TotalSeconds))} s"
+        : time.TotalMinutes < 100 ? $"{(int)Math.Ceiling(time.TotalMinutes)} min"
+        : $"{(int)time.TotalHours} h {time.Minutes} min";
+}
