@@ -17,6 +17,7 @@ internal sealed class DumpPortHandler : DatagramHandler
     private readonly ClassicReceiver _classic;
     private readonly ConsoleReceiver _console;
     private readonly MagicGate _magics;
+    private readonly DumpPortCounters.Share _share;
     private readonly NamedOnce _rejected = new();
     private readonly NamedOnce _junk = new();
     private readonly NamedOnce _versions = new();
@@ -26,6 +27,7 @@ internal sealed class DumpPortHandler : DatagramHandler
     public DumpPortHandler(DumpPort port, ClassicReceiver classic, ConsoleReceiver console)
     {
         _port = port;
+        _share = port.Counters.AddShare();
         _classic = classic;
         _console = console;
         _magics = new MagicGate(port.Magics, port.Options);
@@ -50,11 +52,21 @@ internal sealed class DumpPortHandler : DatagramHandler
                 break;
             case DatagramDialect.Extended:
                 // A client of our own sends the dead kernel's log and its own messages from its session's port.
-                if (_classic.TryFindLog(peer, now, out CrashLog? log)) log.ReceiveExtended(datagram, peer.Port, now);
-                else _console.ReceiveExtended(datagram, peer, now);
+                if (_classic.TryFindLog(peer, now, out CrashLog? log))
+                {
+                    log.ReceiveExtended(datagram, peer.Port, now);
+                    _share.Session++;
+                }
+                else
+                {
+                    _console.ReceiveExtended(datagram, peer, now);
+                    _share.Console++;
+                }
+
                 break;
             case DatagramDialect.Basic:
                 _console.ReceiveBasic(datagram, peer, now);
+                _share.Console++;
                 break;
             case DatagramDialect.ClassicUnknownVersion:
                 _port.Counters.CountUnknownVersion();
@@ -102,10 +114,15 @@ internal sealed class DumpPortHandler : DatagramHandler
             return;
         }
 
-        if (_classic.Receive(datagram, peer, now)) return;
+        if (_classic.Receive(datagram, peer, now) || !ClassicReplyHeader.TryRead(datagram, out ClassicReplyHeader header))
+        {
+            _share.Session++;
+            return;
+        }
+
         // Console text of a host that has not crashed.
-        if (ClassicReplyHeader.TryRead(datagram, out ClassicReplyHeader header))
-            _console.ReceiveLog(header.Info, datagram[ClassicReplyHeader.Size..], peer, now);
+        _console.ReceiveLog(header.Info, datagram[ClassicReplyHeader.Size..], peer, now);
+        _share.Console++;
     }
 
     private void Reject(in Peer peer)
