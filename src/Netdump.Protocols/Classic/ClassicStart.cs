@@ -56,7 +56,10 @@ public readonly record struct ClassicStart(uint Machine, uint Version, ulong Tas
                 extension |= value.SequenceEqual("1"u8);
         }
 
-        start = new ClassicStart(old ? ClassicMachine.I386 : header.Number, header.Info, task ?? 0, offset ?? 0, magic, extension && !old);
+        start = new ClassicStart(old ? ClassicMachine.I386 : header.Number, header.Info, task ?? 0, offset ?? 0, magic, extension);
+        // Whoever names no version speaks none of ours, however it names its machine.
+        if (start.IsOld)
+            start = start with { Extension = false };
         return true;
     }
 

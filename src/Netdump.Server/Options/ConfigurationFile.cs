@@ -38,7 +38,17 @@ internal static class ConfigurationFile
     /// <summary>Reads text as a file of the given name. Throws <see cref="OptionException"/>.</summary>
     public static IReadOnlyList<Assignment> Parse(string text, string path)
     {
-        DocumentSyntax document = SyntaxParser.Parse(text, path, validate: true);
+        DocumentSyntax document;
+        try
+        {
+            document = SyntaxParser.Parse(text, path, validate: true);
+        }
+        catch (ArgumentException e)
+        {
+            // Found by the fuzzer: a file that ends inside an escape breaks the library's own message.
+            throw new OptionException($"{path}: a quoted value ends inside a backslash escape", e);
+        }
+
         foreach (DiagnosticMessage diagnostic in document.Diagnostics)
             if (diagnostic.Kind == DiagnosticMessageKind.Error)
                 throw new OptionException($"{Place(path, diagnostic.Span)}: {OneLine(diagnostic.Message)}");
