@@ -21,11 +21,16 @@ internal sealed class SyntheticCore
 
     public ushort Machine { get; init; } = 62;
 
+    /// <summary>ELFCLASS64 or ELFCLASS32; of the latter headers begin at 52 and have 32 bytes.</summary>
+    public bool Is64 { get; init; } = true;
+
+    public bool IsBigEndian { get; init; }
+
     public void AddMemory(ulong physical, byte[] bytes, ulong? memorySize = null) => _memory.Add((physical, bytes, memorySize ?? (ulong)bytes.Length));
 
     public void AddNote(string name, uint type, ReadOnlySpan<byte> description) => _notes.Add((name, type, description.ToArray()));
 
-    public static byte[] Note(string name, uint type, ReadOnlySpan<byte> description)
+    public static byte[] Note(string name, uint type, ReadOnlySpan<byte> description, bool isBigEndian = false)
     {
         var nameBytes = System.Text.Encoding.ASCII.GetBytes(name + "\0");
         var note = new byte[12 + Pad(nameBytes.Length, 4) + Pad(description.Length, 4)];
@@ -34,6 +39,9 @@ internal sealed class SyntheticCore
         BinaryPrimitives.WriteUInt32LittleEndian(note.AsSpan(8), type);
         nameBytes.CopyTo(note, 12);
         description.CopyTo(note.AsSpan(12 + Pad(nameBytes.Length, 4)));
+        if (isBigEndian)
+            for (var i = 0; i < 12; i += 4)
+                note.AsSpan(i, 4).Reverse();
         return note;
     }
 
@@ -53,7 +61,7 @@ internal sealed class SyntheticCore
         var count = _memory.Count + 1;
         var tablesEnd = HeadersAt + count * EntryLength;
         var sections = ExtendedCount ? tablesEnd : 0;
-        var notes = _notes.SelectMany(n => Note(n.Name, n.Type, n.Description)).ToArray();
+        var notes = _notes.SelectMany(n => Note(n.Name, n.Type, n.Description, IsBigEndian)).ToArray();
         var notesAt = Pad(tablesEnd + (ExtendedCount ? 64 : 0), Packed ? 4 : 4096);
         var file = new List<byte>(new byte[notesAt]);
         file.AddRange(notes);
@@ -91,32 +99,45 @@ internal sealed class SyntheticCore
         }
     }
 
-    private static byte[] Segment(uint type, ulong offset, ulong physical, ulong fileSize, ulong memorySize)
+    private byte[] Segment(uint type, ulong offset, ulong physical, ulong fileSize, ulong memorySize)
     {
-        var header = new byte[56];
-        BinaryPrimitives.WriteUInt32LittleEndian(header, type);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(4), 7);
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(8), offset);
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(16), 0xffff888000000000 + physical);
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(24), physical);
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(32), fileSize);
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(40), memorySize);
+        var header = new byte[Is64 ? 56 : 32];
+        Put(header, 0, 4, type);
+        if (Is64)
+        {
+            Put(header, 4, 4, 7);
+            ulong[] words = [offset, 0xffff888000000000 + physical, physical, fileSize, memorySize];
+            for (var i = 0; i < words.Length; i++)
+                Put(header, 8 + 8 * i, 8, words[i]);
+        }
+        else
+        {
+            ulong[] words = [offset, (uint)(0xc0000000 + physical), physical, fileSize, memorySize, 7];
+            for (var i = 0; i < words.Length; i++)
+                Put(header, 4 + 4 * i, 4, words[i]);
+        }
         return header;
     }
 
     private void Header(byte[] file, int count, int sections)
     {
-        new byte[] { 0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1 }.CopyTo(file, 0);
-        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(16), 4);
-        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(18), Machine);
-        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(20), 1);
-        BinaryPrimitives.WriteUInt64LittleEndian(file.AsSpan(32), (ulong)HeadersAt);
-        BinaryPrimitives.WriteUInt64LittleEndian(file.AsSpan(40), (ulong)sections);
-        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(52), 64);
-        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(54), (ushort)EntryLength);
-        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(56), ExtendedCount ? (ushort)0xffff : (ushort)count);
+        new byte[] { 0x7f, (byte)'E', (byte)'L', (byte)'F', (byte)(Is64 ? 2 : 1), (byte)(IsBigEndian ? 2 : 1), 1 }.CopyTo(file, 0);
+        Put(file, 16, 2, 4);
+        Put(file, 18, 2, Machine);
+        Put(file, 20, 4, 1);
+        Put(file, Is64 ? 32 : 28, Is64 ? 8 : 4, (ulong)HeadersAt);
+        Put(file, Is64 ? 40 : 32, Is64 ? 8 : 4, (ulong)sections);
+        Put(file, Is64 ? 52 : 40, 2, Is64 ? 64UL : 52);
+        Put(file, Is64 ? 54 : 42, 2, (ulong)EntryLength);
+        Put(file, Is64 ? 56 : 44, 2, ExtendedCount ? 0xffff : (ulong)count);
         if (ExtendedCount)
-            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(sections + 44), count);
+            Put(file, sections + (Is64 ? 44 : 28), 4, (ulong)count);
+    }
+
+    private void Put(byte[] bytes, int at, int width, ulong value)
+    {
+        for (var i = 0; i < width; i++)
+            bytes[at + (IsBigEndian ? width - 1 - i : i)] = (byte)(value >> (8 * i));
     }
 
     private static int Pad(int length, int to) => (length + to - 1) / to * to;

@@ -134,7 +134,14 @@ public sealed unsafe class PageDecoder : IDisposable
     private bool DecodeZstd(ReadOnlySpan<byte> input, Span<byte> page)
     {
         _managedZstd ??= new ZstdSharp.Decompressor();
-        return _managedZstd.TryUnwrap(input, page, out var written) && written == page.Length;
+        try
+        {
+            return _managedZstd.TryUnwrap(input, page, out var written) && written == page.Length;
+        }
+        catch (ZstdSharp.ZstdException)
+        {
+            return false;
+        }
     }
 
     private static bool DecodeSnappy(ReadOnlySpan<byte> input, Span<byte> page)

@@ -26,6 +26,13 @@ public sealed class ElfMemory : PhysicalMemory
     public override ulong PageCount => _map.RamPages;
 
     /// <inheritdoc/>
+    public override PageCounts CountPages()
+    {
+        var (stored, lost) = _map.CountStored();
+        return new PageCounts(PageCount, stored, null, PageCount - stored, lost);
+    }
+
+    /// <inheritdoc/>
     public override ulong EndPage => _map.Ram.Count == 0 ? 0 : _map.Ram[^1].End;
 
     /// <summary>Whether every chunk of memory begins and ends on a page border in the file, as /proc/vmcore lays them.</summary>

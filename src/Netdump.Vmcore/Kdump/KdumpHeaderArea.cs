@@ -1,4 +1,3 @@
-using System.Text;
 using Netdump.Vmcore.Elf;
 using Netdump.Vmcore.Output;
 
@@ -7,8 +6,6 @@ namespace Netdump.Vmcore.Kdump;
 /// <summary>Makes the headers and notes of a kdump-compressed dump of another dump.</summary>
 internal sealed class KdumpHeaderArea
 {
-    private const int UtsnameFields = 6;
-
     private readonly VmcoreFile _source;
     private readonly WriteOptions _options;
     private readonly KdumpLayout _layout;
@@ -23,7 +20,7 @@ internal sealed class KdumpHeaderArea
         _is64 = source.Elf?.Is64 ?? source.Kdump!.Is64;
         _layout = _is64 ? KdumpLayout.Of64 : source.Machine == Machines.I386 ? KdumpLayout.Packed32 : KdumpLayout.Padded32;
         _notes = source.NotesArea.IsEmpty && source.Kdump is { Info.Length: > 0 } old ? InfoNote(source, old) : source.NotesArea.ToArray();
-        _utsname = Utsname(source);
+        _utsname = Utsname.Find(source).ToBytes();
         PageCount = source.Physical.EndPage;
         var block = source.PageSize;
         SubHeaderBlocks = (_layout.SubHeaderLength + _notes.Length + block - 1) / block;
@@ -87,44 +84,6 @@ internal sealed class KdumpHeaderArea
 
     // makedumpfile writes PHYS_OFFSET here for arm64.
     private ulong PhysicalBase() => unchecked((ulong?)_source.Info?.PhysicalBase) ?? _source.Info?.UnsignedNumber("PHYS_OFFSET") ?? _source.Kdump?.PhysicalBase ?? 0;
-
-    private static byte[] Utsname(VmcoreFile source)
-    {
-        var names = new byte[UtsnameFields * KdumpHeader.UtsnameLength];
-        if (FromKernel(source, names) && names[2 * KdumpHeader.UtsnameLength] != 0)
-            return names;
-        Array.Clear(names);
-        for (var i = 0; i < UtsnameFields; i++)
-            Put(i, source.Kdump?.Utsname[i]);
-        if (names[2 * KdumpHeader.UtsnameLength] == 0)
-        {
-            Put(0, "Linux");
-            Put(2, source.Info?.Release);
-            Put(4, Machines.NameOf(source.Machine));
-        }
-        return names;
-
-        void Put(int field, string? name)
-        {
-            var bytes = Encoding.UTF8.GetBytes(name ?? "");
-            bytes.AsSpan(0, Math.Min(bytes.Length, KdumpHeader.UtsnameLength - 1)).CopyTo(names.AsSpan(field * KdumpHeader.UtsnameLength));
-        }
-    }
-
-    // init_uts_ns of the dead kernel: it knows the host's name too, which VMCOREINFO does not.
-    private static bool FromKernel(VmcoreFile source, byte[] names)
-    {
-        try
-        {
-            return source.Info?.Symbol("init_uts_ns") is { } address && source.Info.Offset("uts_namespace.name") is { } offset
-                && source.OpenKernelMemory().Read(address + (ulong)offset, names) == names.Length
-                && names.AsSpan(4 * KdumpHeader.UtsnameLength).StartsWith(Encoding.ASCII.GetBytes(Machines.NameOf(source.Machine)));
-        }
-        catch (VmcoreFormatException)
-        {
-            return false; // memory that cannot be translated: the other sources serve
-        }
-    }
 
     // Version 3 had no notes but VMCOREINFO.
     private static byte[] InfoNote(VmcoreFile source, KdumpHeader old)

@@ -34,6 +34,19 @@ public sealed class KdumpMemory : PhysicalMemory
     public ulong StoredCount => _parts[0].Stored.Count;
 
     /// <inheritdoc/>
+    public override PageCounts CountPages()
+    {
+        var (there, zero) = (0UL, 0UL);
+        foreach (var part in _parts)
+        {
+            var (partThere, partZero) = part.CountDescriptors(PageSize);
+            there += partThere;
+            zero += partZero;
+        }
+        return new PageCounts(PageCount, StoredCount, zero, PageCount - Math.Min(PageCount, StoredCount), StoredCount - Math.Min(StoredCount, there));
+    }
+
+    /// <inheritdoc/>
     public override void CopyMemoryBits(ulong firstPage, Span<ulong> bits) => _memory.Copy(firstPage, bits);
 
     /// <inheritdoc/>

@@ -1,3 +1,6 @@
+using Netdump.Vmcore.Codecs;
+using Netdump.Vmcore.Memory;
+
 namespace Netdump.Vmcore.Kdump;
 
 /// <summary>One file of a kdump-compressed dump; most dumps are one file, a split one has several.</summary>
@@ -28,6 +31,34 @@ internal sealed class KdumpPart
     /// <summary>Whether the file is as long as its descriptors say, but for the data itself.</summary>
     public bool HoldsDescriptors =>
         DescriptorOfRank(Stored.Rank(Header.EndPage)) <= Bytes.Length;
+
+    /// <summary>Goes through the table of pages: how many have their bytes in the file, and how many of these share the zero page.</summary>
+    public (ulong There, ulong Zero) CountDescriptors(int pageSize)
+    {
+        var buffer = GC.AllocateUninitializedArray<byte>(1 << 20);
+        var usable = buffer.Length / PageDescriptor.Length * PageDescriptor.Length;
+        var (there, zero) = (0UL, 0UL);
+        var end = DescriptorOfRank(Stored.Rank(Header.EndPage));
+        // Writers that share one zero page put it before all other data.
+        var page = new byte[pageSize];
+        var hasZero = Bytes.Read(end, page) == page.Length && ZeroPage.IsZero(page);
+        for (var at = Header.DescriptorOffset; at < end; at += usable)
+        {
+            var got = Bytes.Read(at, buffer.AsSpan(0, (int)Math.Min(usable, end - at)));
+            for (var i = 0; i + PageDescriptor.Length <= got; i += PageDescriptor.Length)
+            {
+                var descriptor = PageDescriptor.Parse(buffer.AsSpan(i), Header.IsBigEndian);
+                if (KdumpMemory.IsBeyond(descriptor, this))
+                    continue;
+                there++;
+                if (hasZero && descriptor.Offset == (ulong)end && descriptor.Codec == PageCodec.None)
+                    zero++;
+            }
+            if (got < usable)
+                break;
+        }
+        return (there, zero);
+    }
 
     private ulong StartRank
     {

@@ -83,6 +83,17 @@ internal sealed class PageMap
         return index < 0 ? -1 : _whole[index].Offset + (long)(pfn - _whole[index].First) * _pageSize;
     }
 
+    /// <summary>Pages whose bytes the file holds or should hold, and how many of those are lost.</summary>
+    public (ulong Stored, ulong Lost) CountStored()
+    {
+        var (stored, there) = (0UL, 0UL);
+        foreach (var range in _present)
+            stored += range.Count;
+        foreach (var run in _whole)
+            there += run.Count;
+        return (stored, stored - there - (ulong)_pieces.Count);
+    }
+
     /// <summary>Sets the bits of pages that are memory (<paramref name="stored"/>: whose bytes the file holds or held), clears the others.</summary>
     public void CopyBits(ulong first, Span<ulong> bits, bool stored)
     {

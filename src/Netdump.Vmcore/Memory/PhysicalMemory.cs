@@ -23,6 +23,10 @@ public abstract class PhysicalMemory : IDisposable
     /// <summary>How many pages are memory, each counted once. A kdump-compressed file counts its bitmap for it.</summary>
     public abstract ulong PageCount { get; }
 
+    /// <summary>Counts pages by kind. A kdump-compressed dump's bitmaps and table of pages are read for it, once.</summary>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public abstract PageCounts CountPages();
+
     /// <summary>Pages that are memory, ascending and disjoint; found while they are asked for.</summary>
     public virtual IEnumerable<PageRange> Ranges
     {

@@ -71,7 +71,7 @@ internal sealed class Spool : DumpOutput
                 }
                 catch (Exception broken) when (broken is InvalidDataException or ZstdSharp.ZstdException)
                 {
-                    throw new VmcoreFormatException(packed.Count, $"the {packing} data are corrupt: {broken.Message.TrimEnd('.')}");
+                    throw new VmcoreFormatException(packed.Count, $"the {packing.ToString().ToLowerInvariant()} data are corrupt: {broken.Message.TrimEnd('.')}");
                 }
                 spool.WriteSparse(at, buffer.AsSpan(0, got));
                 at += got;
@@ -79,6 +79,8 @@ internal sealed class Spool : DumpOutput
                 if (got < buffer.Length)
                     break;
             }
+            if (at == 0 && !isWhole)
+                throw new VmcoreFormatException(packed.Count, $"the {packing.ToString().ToLowerInvariant()} data end before anything of the dump");
             spool.Extend(at);
         }
         return (spool.Detach(path), isWhole);

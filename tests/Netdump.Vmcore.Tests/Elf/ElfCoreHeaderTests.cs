@@ -123,7 +123,7 @@ public class ElfCoreHeaderTests
     [InlineData("abc", "begins with 616263")]
     [InlineData("KDUMP   rest", "a kdump header takes")]
     [InlineData("DISKDUMPrest", "a kdump header takes")]
-    [InlineData("makedumpfile\0\0\0\0", "makedumpfile -R")]
+    [InlineData("makedumpfile\0\0\0\0", "flattened dump ends inside its header")]
     [InlineData("\u001f\u008b.......", "gzip")]
     [InlineData("\u0028\u00b5\u002f\u00fd...", "zstd")]
     [InlineData("\u00fd7zXZ\0", "xz")]

@@ -1,0 +1,33 @@
+using System.CommandLine;
+
+namespace Netdump.Client.Commands;
+
+/// <summary><c>netdump info</c>: what a dump is, and whether all of it is there.</summary>
+internal static class InfoCommand
+{
+    private const string Examples = """
+        netdump info vmcore
+        netdump info vmcore.zst --json | jq .pages
+        netdump info part1 part2 part3                  the files of a split dump
+        ssh host cat /var/crash/flat | netdump info -
+        """;
+
+    public static Command Create()
+    {
+        var files = DumpArgument.OneOrSplit();
+        var json = new Option<bool>("--json") { Description = "For programs" };
+        var command = new CommandWithExamples(
+            "info", "Says of which kernel, host and time a dump is, how it is stored, and whether it is complete. Exit code 0 for each that opens.", Examples)
+        {
+            files, json,
+        };
+        command.SetAction(p =>
+        {
+            using var file = DumpArgument.Open(p.GetRequiredValue(files));
+            var summary = DumpSummary.Of(file);
+            Console.Out.WriteLine(p.GetValue(json) ? summary.ToJson() : summary.ToString());
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,144 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using Netdump.Vmcore;
+using Netdump.Vmcore.Kdump;
+using Netdump.Vmcore.Memory;
+
+namespace Netdump.Client.Commands;
+
+/// <summary><c>netdump read</c>: bytes of a dump's memory.</summary>
+internal static class ReadCommand
+{
+    private const int Chunk = 64 << 10;
+
+    private const string Examples = """
+        netdump read vmcore ffffffff81000000 256
+        netdump read vmcore 0x9f000 0x1000 --physical
+        netdump read vmcore ffffffff82a15500 390 --json | jq -r .hex
+        """;
+
+    public static Command Create()
+    {
+        var file = DumpArgument.One();
+        var address = new Argument<string>("ADDRESS") { Description = "Where to begin, hexadecimal, with or without 0x" };
+        var length = new Argument<string>("LENGTH") { Description = "How many bytes, decimal, or hexadecimal after 0x" };
+        var physical = new Option<bool>("--physical", "-p") { Description = "The address is a physical one; without this it is the kernel's virtual" };
+        var json = new Option<bool>("--json") { Description = "One JSON object with the bytes in hexadecimal" };
+        var command = new CommandWithExamples("read", "Prints memory of a dump in hexadecimal. Exit code 1 when a page of it is not there.", Examples)
+        {
+            file, address, length, physical, json,
+        };
+        command.Validators.Add(r =>
+        {
+            if (r.GetValue(address) is { } a && ParseAddress(a) is null)
+                r.AddError($"'{a}' is no hexadecimal address.");
+            if (r.GetValue(length) is { } l && ParseLength(l) is null)
+                r.AddError($"'{l}' is no number of bytes from 1 to 1073741824.");
+        });
+        command.SetAction(p =>
+        {
+            using var dump = DumpArgument.Open(p.GetRequiredValue(file));
+            var (at, count) = (ParseAddress(p.GetRequiredValue(address))!.Value, ParseLength(p.GetRequiredValue(length))!.Value);
+            return Read(dump, at, count, p.GetValue(physical), p.GetValue(json), Console.Out);
+        });
+        return command;
+    }
+
+    /// <summary>Reads and prints up to the first byte that is not there.</summary>
+    /// <exception cref="ClientException">A page is missing; what comes before it is printed.</exception>
+    internal static int Read(VmcoreFile dump, ulong address, int length, bool isPhysical, bool asJson, TextWriter output)
+    {
+        var memory = isPhysical ? null : OpenMemory(dump);
+        var buffer = new byte[Math.Min(length, Chunk)];
+        var (done, got) = (0, 0);
+        if (asJson)
+            output.Write($"{{\"address\":\"0x{address:x}\",\"physical\":{(isPhysical ? "true" : "false")},\"hex\":\"");
+        do
+        {
+            var part = buffer.AsSpan(0, Math.Min(length - done, buffer.Length));
+            var at = unchecked(address + (ulong)done);
+            got = memory is null ? dump.Physical.Read(at, part) : memory.Read(at, part);
+            if (asJson)
+                output.Write(Convert.ToHexStringLower(part[..got]));
+            else
+                Print(output, at, part[..got]);
+            done += got;
+        }
+        while (got == buffer.Length && done < length);
+        if (asJson)
+            output.WriteLine($"\",\"length\":{done},\"complete\":{(done == length ? "true" : "false")}}}");
+        return done == length ? 0 : throw new ClientException(Explain(dump, memory, unchecked(address + (ulong)done)));
+    }
+
+    private static KernelMemory OpenMemory(VmcoreFile dump)
+    {
+        try
+        {
+            return dump.OpenKernelMemory();
+        }
+        catch (VmcoreFormatException e)
+        {
+            throw new ClientException(e.Message, "physical addresses can be read with --physical", e);
+        }
+    }
+
+    private static string Explain(VmcoreFile dump, KernelMemory? memory, ulong address)
+    {
+        if (memory is null)
+            return $"physical address 0x{address:x}: {Explain(dump, address / (ulong)dump.PageSize)}";
+        Span<byte> one = stackalloc byte[1];
+        memory.TryRead(address, one, out var fault);
+        return fault.Translation == TranslationResult.Mapped
+            ? $"virtual address 0x{address:x}, physical 0x{fault.Physical:x}: {Explain(dump, fault.Physical / (ulong)dump.PageSize)}"
+            : fault.ToString();
+    }
+
+    private static string Explain(VmcoreFile dump, ulong page)
+    {
+        var state = dump.Physical.StateOf(page);
+        return state switch
+        {
+            PageState.NotMemory => $"page 0x{page:x} is no memory in this dump",
+            PageState.Excluded => $"page 0x{page:x} is excluded: the filter left it out",
+            PageState.Lost => $"page 0x{page:x} is lost: the dump is incomplete",
+            _ => $"page 0x{page:x} is corrupt: {(dump.Physical as KdumpMemory)?.ExplainCorrupt(page) ?? "it cannot be read"}",
+        };
+    }
+
+    // As xxd prints: address, sixteen bytes in pairs, the same as ASCII.
+    private static void Print(TextWriter output, ulong address, ReadOnlySpan<byte> bytes)
+    {
+        var line = new StringBuilder(96);
+        while (!bytes.IsEmpty)
+        {
+            var row = bytes[..Math.Min(16, bytes.Length)];
+            line.Clear().Append(address.ToString("x16", CultureInfo.InvariantCulture)).Append(": ");
+            for (var i = 0; i < 16; i++)
+            {
+                line.Append(i < row.Length ? row[i].ToString("x2", CultureInfo.InvariantCulture) : "  ");
+                if (i % 2 == 1)
+                    line.Append(' ');
+            }
+            line.Append(' ');
+            foreach (var value in row)
+                line.Append(value is >= 0x20 and < 0x7f ? (char)value : '.');
+            output.WriteLine(line);
+            address = unchecked(address + 16);
+            bytes = bytes[row.Length..];
+        }
+    }
+
+    private static ulong? ParseAddress(string text) =>
+        ulong.TryParse(text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : null;
+
+    private static int? ParseLength(string text)
+    {
+        var isHex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        var parsed = int.TryParse(
+            isHex ? text.AsSpan(2) : text, isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out var value);
+        return parsed && value is > 0 and <= 1 << 30 ? value : null;
+    }
+}
