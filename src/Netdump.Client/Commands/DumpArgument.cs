@@ -7,12 +7,10 @@ namespace Netdump.Client.Commands;
 /// <summary>The FILE of the commands that read dumps.</summary>
 internal static class DumpArgument
 {
-    /// <summary>What help says of a dump.</summary>
-    public const string Help =
-        "A dump: ELF core, kdump-compressed or flattened, plain or packed by zstd or gzip; - is standard input";
+    private const string Help = "A dump: ELF core, kdump-compressed or flattened, plain or packed by zstd or gzip; - is standard input";
 
     /// <summary>One dump.</summary>
-    public static Argument<string> One() => new("FILE") { Description = Help };
+    public static Argument<string> Create(string name) => new(name) { Description = Help };
 
     /// <summary>One dump, or the files of a split one.</summary>
     public static Argument<string[]> OneOrSplit() => new("FILE") { Description = $"{Help}; all files of a split dump", Arity = ArgumentArity.OneOrMore };
@@ -24,11 +22,7 @@ internal static class DumpArgument
         var shown = false;
         try
         {
-            return VmcoreFile.Open(paths, Console.IsErrorRedirected ? null : Show);
-        }
-        catch (VmcoreFormatException e)
-        {
-            throw new ClientException($"{string.Join(", ", paths)}: {e.Message}", inner: e);
+            return Explain(string.Join(", ", paths), () => VmcoreFile.Open(paths, Console.IsErrorRedirected ? null : Show));
         }
         finally
         {
@@ -43,4 +37,21 @@ internal static class DumpArgument
             shown = true;
         }
     }
+
+    /// <summary>Runs what reads the dump; a failure names the file.</summary>
+    /// <exception cref="ClientException">The dump is not what its format says.</exception>
+    public static T Explain<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (VmcoreFormatException e)
+        {
+            throw new ClientException($"{path}: {e.Message}", inner: e);
+        }
+    }
+
+    /// <summary>Whether the kernel serves this file, so that it is mapped instead of read.</summary>
+    public static bool IsMapped(string path) => path.StartsWith("/proc/", StringComparison.Ordinal);
 }

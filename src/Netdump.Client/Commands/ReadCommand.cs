@@ -20,7 +20,7 @@ internal static class ReadCommand
 
     public static Command Create()
     {
-        var file = DumpArgument.One();
+        var file = DumpArgument.Create("FILE");
         var address = new Argument<string>("ADDRESS") { Description = "Where to begin, hexadecimal, with or without 0x" };
         var length = new Argument<string>("LENGTH") { Description = "How many bytes, decimal, or hexadecimal after 0x" };
         var physical = new Option<bool>("--physical", "-p") { Description = "The address is a physical one; without this it is the kernel's virtual" };

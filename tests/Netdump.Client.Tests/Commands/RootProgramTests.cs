@@ -77,6 +77,8 @@ public sealed class RootProgramTests : IDisposable
     [InlineData("restart")]
     [InlineData("status")]
     [InlineData("send")]
+    [InlineData("info")]
+    [InlineData("read")]
     [InlineData("test")]
     [InlineData("watch")]
     public void The_help_of_each_command_ends_with_examples_and_its_entry_in_the_list_is_a_line(string command)

@@ -22,7 +22,12 @@ public sealed class ElfClassTests
         {
             var core = new SyntheticCore
             {
-                Is64 = is64, IsBigEndian = isBigEndian, Machine = machine, HeadersAt = is64 ? 64 : 52, EntryLength = is64 ? 56 : 32, ExtendedCount = extended,
+                Is64 = is64,
+                IsBigEndian = isBigEndian,
+                Machine = machine,
+                HeadersAt = is64 ? 64 : 52,
+                EntryLength = is64 ? 56 : 32,
+                ExtendedCount = extended,
             };
             core.AddNote("VMCOREINFO", 0, "OSRELEASE=5.10.0\nPAGESIZE=4096\n"u8);
             core.AddMemory(0x3000, Enumerable.Range(0, 0x2000).Select(i => (byte)(i / 16)).ToArray());

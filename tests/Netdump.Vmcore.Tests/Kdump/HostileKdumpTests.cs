@@ -67,8 +67,13 @@ public sealed class HostileKdumpTests
         var note = SyntheticCore.Note("VMCOREINFO", 0, "OSRELEASE=4.19.0\nPAGESIZE=4096\n"u8);
         var kdump = new SyntheticKdump
         {
-            Is64 = is64, IsPadded = isPadded, Utsname = ["Linux", "host", "4.19", "#1", is64 ? "x86_64" : isPadded ? "armv7l" : "i686", ""],
-            Notes = note, InfoInNotes = 24, InfoLength = 31, Status = 1,
+            Is64 = is64,
+            IsPadded = isPadded,
+            Utsname = ["Linux", "host", "4.19", "#1", is64 ? "x86_64" : isPadded ? "armv7l" : "i686", ""],
+            Notes = note,
+            InfoInNotes = 24,
+            InfoLength = 31,
+            Status = 1,
         };
         using var encoder = new Vmcore.Codecs.PageEncoder(Vmcore.Codecs.PageCodec.Zlib);
         var output = new byte[4096];

@@ -19,7 +19,13 @@ public sealed class KdumpFileTests
         var note = SyntheticCore.Note("VMCOREINFO", 0, "OSRELEASE=4.19.0\nPAGESIZE=4096\n"u8);
         var kdump = new SyntheticKdump
         {
-            Is64 = is64, IsPadded = isPadded, Utsname = ["Linux", "host", "4.19", "#1", machine, ""], Notes = note, InfoInNotes = 24, InfoLength = 31, PhysicalBase = 0x1000,
+            Is64 = is64,
+            IsPadded = isPadded,
+            Utsname = ["Linux", "host", "4.19", "#1", machine, ""],
+            Notes = note,
+            InfoInNotes = 24,
+            InfoLength = 31,
+            PhysicalBase = 0x1000,
         };
         kdump.AddPage(5, Page(5));
         kdump.AddMemory(6);

@@ -1,0 +1,109 @@
+using System.Text.Json;
+using Netdump.Client.Commands;
+using Netdump.Vmcore.Tests;
+
+namespace Netdump.Client.Tests.Commands;
+
+/// <summary><c>netdump info</c> and <c>netdump read</c> as an operator types them.</summary>
+[Collection("console")] // its tests take the output of the process
+public sealed class DumpCommandTests : IDisposable
+{
+    private readonly string _dump = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+
+    public DumpCommandTests() => File.WriteAllBytes(_dump, SyntheticDump.Make("first words", "last words"));
+
+    [Fact]
+    public void Info_says_what_a_dump_is()
+    {
+        (int exit, string output, _) = Run("info", _dump);
+        Assert.Equal(0, exit);
+        Assert.Contains("format        ELF core\n", output, StringComparison.Ordinal);
+        Assert.Contains("complete      yes\n", output, StringComparison.Ordinal);
+        Assert.Contains("x86_64, 2 processors with registers", output, StringComparison.Ordinal);
+        Assert.Contains("memory        192 pages of 4096 bytes, 768 KiB\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Info_of_a_real_dump_in_JSON()
+    {
+        (int exit, string output, _) = Run("info", "--json", SharedData.File("linux-6.1-sysrq", "vmcore.kdump-zlib-d31"));
+        Assert.Equal(0, exit);
+        JsonElement json = JsonDocument.Parse(output).RootElement;
+        Assert.Equal("kdump-compressed", json.GetProperty("format").GetString());
+        Assert.Equal("zlib", json.GetProperty("codecs")[0].GetString());
+        Assert.Equal(31, json.GetProperty("dumpLevel").GetInt32());
+        Assert.StartsWith("6.1.0-", json.GetProperty("kernel").GetString(), StringComparison.Ordinal);
+        Assert.True(json.GetProperty("complete").GetBoolean());
+        JsonElement pages = json.GetProperty("pages");
+        Assert.Equal((89979, 23167, 6488, 66812, 0), (Count("memory"), Count("stored"), Count("zero"), Count("leftOut"), Count("lost")));
+
+        int Count(string kind) => pages.GetProperty(kind).GetInt32();
+    }
+
+    [Fact]
+    public void Info_of_a_dump_cut_short_says_so()
+    {
+        File.WriteAllBytes(_dump, File.ReadAllBytes(_dump)[..^20000]);
+        (int exit, string output, _) = Run("info", _dump);
+        Assert.Equal(0, exit);
+        Assert.Contains("complete      no: it has ", output, StringComparison.Ordinal);
+        Assert.Contains("pages are lost", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_prints_memory_by_physical_address()
+    {
+        (int exit, string output, _) = Run("read", _dump, "0x0", "32", "--physical");
+        Assert.Equal(0, exit);
+        Assert.Matches("^0000000000000000: ([0-9a-f]{4} ){8} .{16}\n0000000000000010: ", output);
+        (exit, output, _) = Run("read", _dump, "0", "0x10", "--physical", "--json");
+        Assert.Equal((0, 16, 32, true), (exit, Json("length").GetInt32(), Json("hex").GetString()!.Length, Json("complete").GetBoolean()));
+
+        JsonElement Json(string name) => JsonDocument.Parse(output).RootElement.GetProperty(name);
+    }
+
+    [Theory]
+    [InlineData("read FILE 100000000 16 --physical", "physical address 0x100000000: page 0x100000 is no memory")]
+    [InlineData("read FILE 123456789 16", "0x123456789")]
+    [InlineData("info /nonexistent", "/nonexistent")]
+    [InlineData("info /dev/null", "/dev/null: not an ELF core but empty")]
+    public void What_cannot_be_read_is_exit_code_1_and_one_line(string line, string message)
+    {
+        (int exit, _, string error) = Run([.. line.Split(' ').Select(w => w == "FILE" ? _dump : w)]);
+        Assert.Equal(1, exit);
+        Assert.Contains(message, error, StringComparison.Ordinal);
+        Assert.Equal(1, error.Count(c => c == '\n'));
+    }
+
+    [Theory]
+    [InlineData("read FILE xyz 16", "xyz")]
+    [InlineData("read FILE 0 0", "number of bytes")]
+    [InlineData("read FILE 0", "LENGTH")]
+    [InlineData("info", "FILE")]
+    public void Wrong_usage_is_exit_code_2(string line, string word)
+    {
+        (int exit, _, string error) = Run([.. line.Split(' ').Select(w => w == "FILE" ? _dump : w)]);
+        Assert.Equal(2, exit);
+        Assert.Contains(word, error, StringComparison.OrdinalIgnoreCase);
+    }
+
+    public void Dispose() => File.Delete(_dump);
+
+    private static (int Exit, string Output, string Error) Run(params string[] args)
+    {
+        (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
+        using var said = new StringWriter();
+        using var complained = new StringWriter();
+        Console.SetOut(said);
+        Console.SetError(complained);
+        try
+        {
+            return (RootProgram.Run(args), said.ToString(), complained.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
+    }
+}
