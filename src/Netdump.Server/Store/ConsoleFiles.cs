@@ -39,13 +39,13 @@ public sealed class ConsoleFiles
     internal long Held { get; set; }
 
     /// <summary>Whether a host has a console, or may get one.</summary>
-    internal bool MayKeep(IPAddress address) => _store.MayHaveConsole(address);
+    internal bool MayKeep(IPAddress address, string machine = "") => _store.MayHaveConsole(address, machine);
 
     /// <summary>Path of the directory of a host.</summary>
-    internal string PathOf(IPAddress address) => _store.ConsolePath(address);
+    internal string PathOf(IPAddress address, string machine) => _store.ConsolePath(address, machine);
 
     /// <summary>Makes the directory of a host if it is missing (mode 0700).</summary>
-    internal void MakeDirectory(IPAddress address) => _store.MakeConsole(address);
+    internal void MakeDirectory(string path) => _store.MakeConsole(path);
 
     /// <summary>Appends bytes to a file, made if missing (mode 0600). Throws <see cref="IOException"/>.</summary>
     internal void Append(string path, ReadOnlySpan<byte> bytes)

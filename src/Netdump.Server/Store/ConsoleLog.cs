@@ -21,6 +21,7 @@ public sealed class ConsoleLog
     private const string BootName = "boot";
     private const string OlderName = "boot.1";
     private const string CaptureName = "capture";
+    private const string OwnerName = "machine";
 
     private readonly ConsoleFiles _files;
     private readonly HostBoot _boot = new();
@@ -28,6 +29,7 @@ public sealed class ConsoleLog
     private ArrayBufferWriter<byte> _journal = new();
     private ArrayBufferWriter<byte> _capture = new();
     private readonly string _directory;
+    private string? _owner;
     private long _held;
     private long _bootLength;
     private bool _captureBegan;
@@ -38,12 +40,37 @@ public sealed class ConsoleLog
     private ulong _refused;
     private TimeSpan _writtenEpoch = TimeSpan.MaxValue;
 
-    /// <summary>The console of one address. Touches no disk until something is written or read.</summary>
-    public ConsoleLog(ConsoleFiles files, IPAddress address)
+    /// <summary>The console of one address, or of a further machine behind it. Touches no disk until something is written or read.</summary>
+    public ConsoleLog(ConsoleFiles files, IPAddress address, string machine = "")
     {
         _files = files;
-        _directory = files.PathOf(address);
+        _directory = files.PathOf(address, machine);
         Address = address;
+    }
+
+    /// <summary>
+    /// Whether this console may be a machine's: the first that names itself at an address has the address's own console, for good.
+    /// Remembered in the file <c>machine</c>.
+    /// </summary>
+    /// <param name="machine">Name as userdata gave it, fit for a file name.</param>
+    public bool Claim(string machine)
+    {
+        try
+        {
+            string path = Path.Combine(_directory, OwnerName);
+            _owner ??= File.Exists(path) ? File.ReadAllText(path) : null;
+            if (_owner is not null) return _owner == machine;
+            _owner = machine;
+            if (!Directory.Exists(_directory)) _files.MakeDirectory(_directory);
+            using FileStream file = new(path, CrashStore.NewFile());
+            file.Write(System.Text.Encoding.ASCII.GetBytes(machine));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _owner = machine; // told when the console cannot be written either
+        }
+
+        return true;
     }
 
     /// <summary>Whose console it is.</summary>
@@ -103,7 +130,7 @@ public sealed class ConsoleLog
         if (!IsDirty) return;
         try
         {
-            if (!Directory.Exists(_directory)) _files.MakeDirectory(Address);
+            if (!Directory.Exists(_directory)) _files.MakeDirectory(_directory);
             if (_text.WrittenCount > 0)
             {
                 _files.Append(Path.Combine(_directory, $"{_files.Time.GetLocalNow():yyyy-MM-dd}.log"), _text.WrittenSpan);

@@ -101,7 +101,7 @@ public sealed class CrashStore
     /// <summary>
     /// Whether a host has a console, or may get one. Directories an operator removed are noticed within a minute. Thread-safe.
     /// </summary>
-    public bool MayHaveConsole(IPAddress address)
+    public bool MayHaveConsole(IPAddress address, string machine = "")
     {
         lock (_lock)
         {
@@ -113,17 +113,20 @@ public sealed class CrashStore
                 full = _consoles >= MaximumConsoles;
             }
 
-            return !full || Directory.Exists(ConsolePath(address));
+            return !full || Directory.Exists(ConsolePath(address, machine));
         }
     }
 
     /// <summary>Path of the directory of a host's console log, which may not exist.</summary>
     public string ConsolePath(IPAddress address) => Path.Combine(Root, "console", NameOf(address));
 
-    /// <summary>Makes the directory of a host's console log if it is missing (mode 0700). Throws <see cref="StoreException"/>.</summary>
-    public void MakeConsole(IPAddress address)
+    /// <summary>The same for a further machine behind an address: <c>ADDRESS+MACHINE</c>.</summary>
+    public string ConsolePath(IPAddress address, string machine) => machine.Length == 0 ? ConsolePath(address) : $"{ConsolePath(address)}+{machine}";
+
+    /// <summary>Makes the directory of a console log if it is missing (mode 0700). Throws <see cref="StoreException"/>.</summary>
+    /// <param name="path">What <see cref="ConsolePath(IPAddress, string)"/> said.</param>
+    public void MakeConsole(string path)
     {
-        string path = ConsolePath(address);
         try
         {
             // One level at a time: the mode is that of the last directory only.

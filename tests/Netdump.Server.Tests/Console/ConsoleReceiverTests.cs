@@ -129,6 +129,73 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     [Fact]
+    public void Item45_two_ports_of_one_address_are_two_streams()
+    {
+        for (ulong i = 0; i < 20; i++)
+        {
+            foreach (int port in (int[])[6665, 40001])
+            {
+                _lab.Peer = ConsoleLab.PeerOf("10.0.0.5", port);
+                _lab.Extended(100 + i, (port == 6665 ? 50 : 52) + (i * 0.01), $"record {i} of port {port}");
+            }
+        }
+
+        _lab.Settle();
+        Assert.Equal(2, _lab.Receiver.StreamCount);
+        Assert.Equal(0, _lab.Receiver.Workspace.Duplicates);
+        foreach (int port in (int[])[6665, 40001])
+            for (int i = 0; i < 20; i++) Assert.Contains($"record {i} of port {port}\n", _lab.Text(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Item45_two_machines_of_one_address_are_two_hosts_also_after_a_restart()
+    {
+        for (int round = 0; round < 2; round++)
+        {
+            foreach ((string machine, int port, ulong number, double clock) in new[] { ("rack7", 6665, 400UL, 50), ("rack8", 40001, 90UL, 12.5) })
+            {
+                _lab.Peer = ConsoleLab.PeerOf("10.0.0.5", port);
+                _lab.Extended(number + (ulong)round, clock + round, $"{machine} says {round}", $" machine={machine}\n boot={machine}\n");
+            }
+
+            _lab.Wait(0.4);
+            _lab.Restart();
+            _lab.Wait(0.6);
+        }
+
+        Assert.Equal("-- boot --\n[   50.000000] rack7 says 0\n[   51.000000] rack7 says 1\n", _lab.Text());
+        Assert.Equal("-- boot --\n[   12.500000] rack8 says 0\n[   13.500000] rack8 says 1\n", _lab.Text("10.0.0.5+rack8"));
+
+        // The crash is that of the one whose kernel raised the alarm.
+        foreach ((string machine, int port, ulong number, double clock) in new[] { ("rack7", 6665, 402UL, 52), ("rack8", 40001, 92UL, 14.5) })
+        {
+            _lab.Peer = ConsoleLab.PeerOf("10.0.0.5", port);
+            _lab.Extended(number, clock, $"{machine} again", $" machine={machine}\n boot={machine}\n");
+        }
+
+        _lab.Receiver.ReceiveExtended("0,93,15000000,-;Kernel panic - not syncing\n machine=rack8\n boot=rack8\n"u8, _lab.Peer, _lab.Now);
+        CrashLog log = new(_lab.MakeCrash(), _lab.Receiver.LogOf(ConsoleLab.PeerOf("10.0.0.5", 50_000)), _lab.Now);
+        Assert.Null(await log.CompleteAsync(_lab.Now));
+        string text = File.ReadAllText(Assert.Single(Directory.GetDirectories(_lab.Root, "10.0.0.5-*")) + "/log");
+        Assert.Equal(
+            "[   12.500000] rack8 says 0\n[   13.500000] rack8 says 1\n[   14.500000] rack8 again\n[   15.000000] Kernel panic - not syncing\n", text);
+    }
+
+    [Theory]
+    [InlineData("../../etc")]
+    [InlineData("a/b")]
+    [InlineData("")]
+    public void A_machine_whose_name_is_no_file_name_has_the_console_of_its_address(string name)
+    {
+        _lab.Extended(1, 1, "first", " machine=rack7\n");
+        _lab.Peer = ConsoleLab.PeerOf("10.0.0.5", 40001);
+        _lab.Extended(2, 1, "second", $" machine={name}\n");
+        _lab.Settle();
+        Assert.Equal(3, _lab.Text().Count(c => c == '\n'));
+        Assert.Single(Directory.GetDirectories(Path.Combine(_lab.Root, "console")));
+    }
+
+    [Fact]
     public void The_boot_goes_on_after_a_restart_of_the_server()
     {
         _lab.Extended(400, 100, "before");

@@ -46,7 +46,7 @@ public sealed class CrashStoreTests : IDisposable
     public void The_console_of_a_host_and_the_directory_of_all_consoles_have_mode_0700()
     {
         string path = _store.ConsolePath(IPAddress.Parse("10.1.2.3"));
-        _store.MakeConsole(IPAddress.Parse("10.1.2.3"));
+        _store.MakeConsole(_store.ConsolePath(IPAddress.Parse("10.1.2.3")));
         Assert.Equal(Private, File.GetUnixFileMode(path));
         Assert.Equal(Private, File.GetUnixFileMode(Path.GetDirectoryName(path)!));
     }

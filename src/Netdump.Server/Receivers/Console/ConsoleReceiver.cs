@@ -28,6 +28,11 @@ public sealed class ConsoleReceiver
     /// <summary>Streams of one address kept.</summary>
     public const int MaximumStreamsOfHost = 64;
 
+    // Names of machines stand in names of directories.
+    private const int MaximumMachine = 64;
+    private static readonly System.Buffers.SearchValues<char> MachineCharacters =
+        System.Buffers.SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
@@ -36,7 +41,7 @@ public sealed class ConsoleReceiver
     private readonly Action<IPAddress> _hostStarted;
     private readonly ConsoleSink _sink;
     private readonly Dictionary<Peer, Source> _sources = [];
-    private readonly Dictionary<AddressKey, Host> _hosts = [];
+    private readonly Dictionary<(AddressKey Key, string Machine), Host> _hosts = [];
     private readonly PriorityQueue<Source, TimeSpan> _waiting = new();
     private readonly List<Host> _dirty = [];
     private TimeSpan _flushAt = TimeSpan.MaxValue;
@@ -103,10 +108,10 @@ public sealed class ConsoleReceiver
     /// <summary>The console log of a host, for the <see cref="CrashLog"/> of a crash that begins. Made if the host was silent until now.</summary>
     public ConsoleLog LogOf(in Peer peer)
     {
-        if (!_hosts.TryGetValue(peer.Key, out Host? host)) return new ConsoleLog(_files, peer.Address);
         // What still waits for its turn belongs to the crash as well.
-        foreach (Source source in host.Sources) Flush(source);
-        return host.Log;
+        foreach (Source source in _sources.Values)
+            if (source.Peer.Key.Equals(peer.Key)) Flush(source);
+        return HostOf(peer.Key)?.Log ?? new ConsoleLog(_files, peer.Address);
     }
 
     /// <summary>Delivers what has waited long enough and writes what has been gathered; returns when it wants to be called again.</summary>
@@ -180,7 +185,7 @@ public sealed class ConsoleReceiver
             return false;
         }
 
-        if (!_hosts.TryGetValue(peer.Key, out Host? host))
+        if (!_hosts.TryGetValue((peer.Key, ""), out Host? host))
         {
             if (!_files.MayKeep(peer.Address))
             {
@@ -188,8 +193,8 @@ public sealed class ConsoleReceiver
                 return false;
             }
 
-            host = new Host(peer.Key, new ConsoleLog(_files, peer.Address));
-            _hosts.Add(peer.Key, host);
+            host = new Host(peer.Key, "", new ConsoleLog(_files, peer.Address));
+            _hosts.Add((host.Key, host.Machine), host);
         }
 
         if (host.Sources.Count >= MaximumStreamsOfHost) Forget(host.Sources.MinBy(s => s.LastAt)!);
@@ -207,11 +212,57 @@ public sealed class ConsoleReceiver
         Log.ConsoleRefused(_files.Log, peer.Address);
     }
 
+    /// <summary>The host of an address whose crash begins: of several machines behind it the one that raised an alarm last.</summary>
+    private Host? HostOf(AddressKey key)
+    {
+        Host? found = null;
+        foreach (Host host in _hosts.Values)
+        {
+            if (!host.Key.Equals(key)) continue;
+            if (found is null || host.AlarmAt > found.AlarmAt || (host.AlarmAt == found.AlarmAt && host.Machine.Length == 0)) found = host;
+        }
+
+        return found;
+    }
+
+    /// <summary>Gives a stream to the machine that its records name: several may share an address (netconsole.md 4.6).</summary>
+    private void Identify(Source source)
+    {
+        source.Machine = source.Stream.Machine.ToArray();
+        string machine = System.Text.Encoding.Latin1.GetString(source.Machine);
+        if (machine.Length > MaximumMachine || machine.AsSpan().ContainsAnyExcept(MachineCharacters)) return;
+        Peer peer = source.Peer;
+        Host host = _hosts.GetValueOrDefault((peer.Key, "")) ?? new Host(peer.Key, "", new ConsoleLog(_files, peer.Address));
+        if (host.Log.Claim(machine))
+        {
+            _hosts.TryAdd((peer.Key, ""), host);
+        }
+        else
+        {
+            if (!_hosts.TryGetValue((peer.Key, machine), out Host? other))
+            {
+                if (!_files.MayKeep(peer.Address, machine)) return;
+                other = new Host(peer.Key, machine, new ConsoleLog(_files, peer.Address, machine));
+                _hosts.Add((other.Key, machine), other);
+            }
+
+            host = other;
+        }
+
+        if (source.Host == host) return;
+        source.Host.Sources.Remove(source);
+        if (source.Host is { Sources.Count: 0, Dirty: false }) _hosts.Remove((source.Host.Key, source.Host.Machine));
+        source.Host = host;
+        host.Sources.Add(source);
+    }
+
     private void Take(in ConsoleRecord record)
     {
         Source source = _current;
+        if (record.Kind == ConsoleRecordKind.Extended && !source.Stream.Machine.SequenceEqual(source.Machine)) Identify(source);
         Host host = source.Host;
         BootWatch watch = record.Kind == ConsoleRecordKind.Extended ? source.Stream.ExtendedBoot : source.Stream.BasicBoot;
+        if (record.Priority is 0 or 1) host.AlarmAt = _now; // of the kernel itself: emergency, alert
         bool boot = host.Log.Add(record, watch, source.Peer.Port, _now);
         if (boot) host.Announced = false;
         if (record.IsStartup && !host.Announced)
@@ -243,7 +294,7 @@ public sealed class ConsoleReceiver
                 host.Log.Flush();
                 host.Dirty = host.Log.IsDirty;
                 host.FlushAt = _now + RetryInterval; // what the disk refused is tried again
-                if (!host.Dirty && host.Sources.Count == 0) _hosts.Remove(host.Key);
+                if (!host.Dirty && host.Sources.Count == 0) _hosts.Remove((host.Key, host.Machine));
             }
 
             if (host.Dirty && host.FlushAt < _flushAt) _flushAt = host.FlushAt;
@@ -271,7 +322,7 @@ public sealed class ConsoleReceiver
         // What the disk refuses is held on, among the hosts with something to write.
         if (host.Log.IsDirty) return;
         if (host.Dirty) _dirty.Remove(host);
-        _hosts.Remove(host.Key);
+        _hosts.Remove((host.Key, host.Machine));
     }
 
     /// <summary>One sender: address and port.</summary>
@@ -279,7 +330,10 @@ public sealed class ConsoleReceiver
     {
         public Peer Peer { get; } = peer;
 
-        public Host Host { get; } = host;
+        public Host Host { get; set; } = host;
+
+        /// <summary>Name of the machine as its host was chosen by; empty while it has given none.</summary>
+        public byte[] Machine { get; set; } = [];
 
         public ConsoleStream Stream { get; } = stream;
 
@@ -289,10 +343,15 @@ public sealed class ConsoleReceiver
         public TimeSpan WakeAt { get; set; } = TimeSpan.MaxValue;
     }
 
-    /// <summary>One address.</summary>
-    private sealed class Host(AddressKey key, ConsoleLog log)
+    /// <summary>One address, or one of further machines behind it.</summary>
+    private sealed class Host(AddressKey key, string machine, ConsoleLog log)
     {
         public AddressKey Key { get; } = key;
+
+        public string Machine { get; } = machine;
+
+        /// <summary>When its kernel last said something as grave as a crash.</summary>
+        public TimeSpan AlarmAt { get; set; } = TimeSpan.MinValue;
 
         public ConsoleLog Log { get; } = log;
 
