@@ -75,6 +75,9 @@ public static class RootProgram
         if (!Environment.IsPrivilegedProcess) throw new ClientException($"netdump {command} needs root", $"run sudo netdump {command}");
     }
 
+    /// <summary>How long a command waits for another one, or for a look of <c>watch</c>, to end.</summary>
+    internal static TimeSpan LockLimit { get; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The host this program runs on.</summary>
     internal static HostFiles ThisHost { get; } = new();
 }

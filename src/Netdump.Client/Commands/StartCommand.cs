@@ -66,11 +66,12 @@ internal static class StartCommand
             SayWhere(would, dryRun);
             return 0;
         }
-        using IDisposable mine = ArmingLock.Take(host);
+        using IDisposable mine = ArmingLock.Take(host, RootProgram.LockLimit);
         try
         {
             ArmingPlan plan = ArmingPlan.Make(host, configuration, options, Console.WriteLine);
-            ArmingOf(host).Start(plan);
+            ArmedState state = ArmingOf(host).Start(plan);
+            if (state.CrashKernel && new HostChecks(host).Reservation(state) is { Level: CheckLevel.Warn } small) Console.WriteLine(small);
             FailedStart.Remove(host);
             TestRecord.NoteReturn(host);
             SayWhere(plan, dryRun);

@@ -17,14 +17,24 @@ internal static class StatusCommand
             """;
         var command = new CommandWithExamples(
             "status", "Says whether a crash of this host would be dumped. Exit code 0: armed and proven, 1: armed with warnings or unproven, 2: not armed.", Examples) { config, json };
-        command.SetAction(p =>
-        {
-            HostFiles host = RootProgram.ThisHost;
-            StatusReport report = new HostStatus(host, Settings(host, p.GetValue(config)), TimeProvider.System).Report();
-            Console.WriteLine(p.GetValue(json) ? report.ToJson() : report.ToString());
-            return report.ExitCode;
-        });
+        command.SetAction(p => Report(RootProgram.ThisHost, p.GetValue(config), p.GetValue(json)));
         return command;
+    }
+
+    /// <summary>A failure ends with the exit code of a host that is not armed: 1 would say that it is.</summary>
+    private static int Report(HostFiles host, string? file, bool json)
+    {
+        try
+        {
+            StatusReport report = new HostStatus(host, Settings(host, file), TimeProvider.System).Report();
+            Console.WriteLine(json ? report.ToJson() : report.ToString());
+            return report.ExitCode;
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine($"netdump: whether this host is armed is not known: {e.Message.ReplaceLineEndings(" ")}");
+            return 2;
+        }
     }
 
     /// <summary>A configuration that cannot be read is a fact like others: an exit code of its own would pass for an answer.</summary>

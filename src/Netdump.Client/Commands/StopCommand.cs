@@ -13,7 +13,7 @@ internal static class StopCommand
         command.SetAction(_ =>
         {
             RootProgram.RequireRoot("stop");
-            using IDisposable mine = ArmingLock.Take(RootProgram.ThisHost);
+            using IDisposable mine = ArmingLock.Take(RootProgram.ThisHost, RootProgram.LockLimit);
             StartCommand.ArmingOf(RootProgram.ThisHost).Stop();
             return 0;
         });

@@ -145,10 +145,11 @@ public sealed class HostWatch(
 
     private void LookAtConsole(string name, ArmedState state, ClientConfiguration configuration, RouteNetlink netlink)
     {
-        string key = $"console {name}";
         ConsoleTarget? receiver = ConsolePlan.Targets(configuration).FirstOrDefault(t => t.Name == name).Target;
         if (receiver is null) return; // a configuration that changed arms anew
         var target = new NetConsoleTarget(host, name);
+        bool isLost = !target.IsEnabled;
+        string key = $"console {name} {(isLost ? "lost" : "changed")}";
         ConsolePlan plan;
         try
         {
@@ -159,7 +160,6 @@ public sealed class HostWatch(
             Found(key, new(CheckLevel.Warn, "console", e.Fact, e.Advice, "console-off"));
             return;
         }
-        bool isLost = !target.IsEnabled;
         if (plan.IsBroadcast)
         {
             Found(key, new(CheckLevel.Warn, "console", $"the next hop to {receiver.Server} does not answer{(isLost ? $", and target {name} is off" : "")}", "bring the network up", "console-off"));

@@ -169,6 +169,17 @@ public sealed class HostWatchTests
     });
 
     [Fact]
+    public void Two_troubles_of_one_target_one_after_the_other_are_two() => Armed(host =>
+    {
+        HostWatch watch = Watch(host);
+        host.Fake.Write($"{Target}/enabled", "0\n");
+        watch.Look();
+        host.SetNextHop("02:00:00:00:00:aa");
+        watch.Look();
+        Assert.Equal(2, _told.Count);
+    });
+
+    [Fact]
     public void A_host_that_an_operator_disarmed_stays_disarmed_and_a_broken_configuration_costs_nothing() => Armed(host =>
     {
         HostWatch watch = Watch(host, armsFirst: true);
@@ -202,10 +213,10 @@ public sealed class HostWatchTests
     public void While_an_operator_is_at_work_the_watch_waits() => Armed(host =>
     {
         host.Fake.Write($"{Target}/enabled", "0\n");
-        using (ArmingLock.Take(host.Files))
+        using (ArmingLock.Take(host.Files, TimeSpan.Zero))
         {
             Watch(host).Look();
-            Assert.Throws<ClientException>(() => ArmingLock.Take(host.Files));
+            Assert.Throws<ClientException>(() => ArmingLock.Take(host.Files, TimeSpan.FromMilliseconds(150)));
         }
         Assert.Equal("0", host.Files.Read($"{Target}/enabled"));
         Watch(host).Look();
