@@ -30,6 +30,9 @@ public sealed class BootWatch
     private const int IdentityLimit = 64;
     private const ulong Overtaking = 64;
 
+    // Microseconds, a hundred years: nobody's clock reads more, and sums with it stay far from the ends of TimeSpan.
+    private const ulong LongestUptime = 100UL * 365 * 86_400 * 1_000_000;
+
     private bool _any;
     private bool _timed;
     private ulong _lastSequence;
@@ -53,7 +56,7 @@ public sealed class BootWatch
 
     /// <summary>The epoch that one record's time stands for.</summary>
     public static TimeSpan EpochOf(ulong microseconds, TimeSpan now) =>
-        microseconds > (ulong)(TimeSpan.MaxValue.Ticks / 20) ? TimeSpan.MinValue : now - TimeSpan.FromMicroseconds((long)microseconds);
+        now - TimeSpan.FromMicroseconds((long)Math.Min(microseconds, LongestUptime));
 
     /// <summary>Whether a text is the first line of every kernel.</summary>
     internal static bool IsBanner(ReadOnlySpan<byte> text) => text.StartsWith("Linux version "u8);

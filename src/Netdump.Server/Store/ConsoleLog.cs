@@ -336,7 +336,7 @@ public sealed class ConsoleLog
                 last = Math.Max(last, record.Microseconds);
         }
 
-        TimeSpan epoch = boot.Value == 0 ? TimeSpan.MaxValue : now - TimeSpan.FromMicroseconds(Wall() - (long)boot.Value);
+        TimeSpan epoch = boot.Value == 0 || boot.Value > (ulong)Wall() ? TimeSpan.MaxValue : now - TimeSpan.FromMicroseconds(Wall() - (long)boot.Value);
         _boot.Restore(boot.Payload.ToArray(), epoch, last, now);
         _writtenEpoch = epoch;
     }

@@ -48,7 +48,7 @@ internal sealed class HostBoot
         if (_id.Length == 0 && watch.BootId.Length > 0) _id = watch.BootId.ToArray();
         // A machine that slept goes on counting, from a later epoch.
         bool slept = record.Boot == BootVerdict.Same && record.Microseconds > _lastMicroseconds
-            && watch.Epoch != TimeSpan.MaxValue && watch.Epoch > Epoch + BootWatch.EpochTolerance;
+            && watch.Epoch != TimeSpan.MaxValue && Epoch != TimeSpan.MaxValue && watch.Epoch > Epoch + BootWatch.EpochTolerance;
         if (watch.Epoch < Epoch || slept) Epoch = watch.Epoch;
         if (record.Microseconds is ulong time) _lastMicroseconds = Math.Max(_lastMicroseconds, time);
         return fresh;

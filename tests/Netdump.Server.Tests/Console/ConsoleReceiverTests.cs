@@ -69,6 +69,41 @@ public sealed class ConsoleReceiverTests : IDisposable
     }
 
     [Fact]
+    public void A_line_without_a_time_before_one_with_a_time_is_no_fault()
+    {
+        _lab.Basic("no time\n");
+        _lab.Basic("[    1.000000] a time\n");
+        _lab.Settle();
+        Assert.EndsWith("no time\n[    1.000000] a time\n", _lab.Text(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("6,1,999999999999999999,-;far\n")]
+    [InlineData("6,1,18446744073709551615,-;far\n")]
+    [InlineData("[18446744073709.551615] far\n")]
+    public void A_time_that_no_clock_reads_is_no_fault_and_costs_no_other_line(string datagram)
+    {
+        byte[] far = ConsoleLab.Bytes(datagram);
+        for (int boot = 0; boot < 2; boot++)
+        {
+            if (datagram[0] == '[') _lab.Receiver.ReceiveBasic(far, _lab.Peer, _lab.Now);
+            else _lab.Receiver.ReceiveExtended(far, _lab.Peer, _lab.Now);
+            _lab.Settle();
+            _lab.Settle();
+            _lab.Restart();
+        }
+
+        _lab.Extended(2, 1, "near");
+        _lab.Basic("[    1.000000] as near\n");
+        _lab.Settle();
+        _lab.Settle();
+        string text = _lab.Text();
+        Assert.Contains("far\n", text, StringComparison.Ordinal);
+        Assert.Contains("near\n", text, StringComparison.Ordinal);
+        Assert.Contains("as near\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_day_has_its_own_file()
     {
         _lab.Extended(10, 1, "today");
