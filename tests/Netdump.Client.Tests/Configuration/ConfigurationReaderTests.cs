@@ -1,5 +1,5 @@
-using Netdump.Client.Host;
 using Netdump.Client.Configuration;
+using Netdump.Client.Host;
 using Netdump.Client.Image;
 using Netdump.Client.Tests.Host;
 
