@@ -35,7 +35,9 @@ public sealed class RestartTests
         SimulatedClient client = new(
             new ClassicClientOptions
             {
-                Memory = new ClassicMemoryMap(core.Pages.Keys.Select(pfn => (pfn, pfn + 1))), Registers = new byte[216], Magic = 77,
+                Memory = new ClassicMemoryMap(core.Pages.Keys.Select(pfn => (pfn, pfn + 1))),
+                Registers = new byte[216],
+                Magic = 77,
             },
             core.Pages, core.Header(), address: "127.0.0.1");
         GoOn(server, client, restartAt: 40);
