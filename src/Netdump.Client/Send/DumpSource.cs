@@ -24,7 +24,7 @@ public sealed class DumpSource : IDisposable
     {
         File = file;
         _memory = file.Physical as ElfMemory
-            ?? throw new VmcoreFormatException(0, "the classic transport sends ELF cores, this is a kdump-compressed dump: make it one with netdump filter --format elf");
+            ?? throw new VmcoreFormatException(0, "the classic transport sends ELF cores, this is a kdump-compressed dump: send the ELF core it was made from");
         _windows = new DumpWindows(file.Bytes, mapped);
         _scratch = new byte[file.PageSize];
         _header = HeaderArea.For(file);

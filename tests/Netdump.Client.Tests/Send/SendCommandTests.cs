@@ -4,6 +4,7 @@ using System.Text.Json;
 using Netdump.Client.Commands;
 using Netdump.Client.Send;
 using Netdump.Protocols.Classic;
+using Netdump.Vmcore.Tests;
 
 namespace Netdump.Client.Tests.Send;
 
@@ -42,7 +43,8 @@ public class SendCommandTests
         {
             Expect("no answer from 127.0.0.1:" + port + " within 1 s", dump.Path, "127.0.0.1:" + port, "--timeout", "1");
             Expect("is cut short: it has " + (dump.Bytes.Length - 5000), cut, "127.0.0.1");
-            Expect("kdump-compressed", kdump, "127.0.0.1");
+            Expect("the file has 8 bytes", kdump, "127.0.0.1");
+            Expect("this is a kdump-compressed dump", SharedData.File("linux-6.1-sysrq", "vmcore.kdump-zlib-d31"), "127.0.0.1");
             Expect("server no-such-host.invalid cannot be resolved", dump.Path, "no-such-host.invalid");
             Expect("Could not find file", dump.Path + ".none", "127.0.0.1");
             gone.Dispose();
