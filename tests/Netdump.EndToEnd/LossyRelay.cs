@@ -65,7 +65,8 @@ public sealed class LossyRelay : IDisposable
 
     private void Take(Socket socket, byte[] buffer)
     {
-        for (int burst = 0; burst < 64 && socket.Available > 0; burst++)
+        // Until nothing is left: Available would call an empty datagram, by which netdump asks whether anybody listens, nothing.
+        for (int burst = 0; burst < 64; burst++)
         {
             EndPoint from = new IPEndPoint(IPAddress.Any, 0);
             int length;
@@ -73,8 +74,9 @@ public sealed class LossyRelay : IDisposable
             {
                 length = socket.ReceiveFrom(buffer, ref from);
             }
-            catch (SocketException)
+            catch (SocketException e)
             {
+                if (e.SocketErrorCode == SocketError.WouldBlock) return;
                 continue; // the answer to a datagram that nobody took
             }
 
@@ -92,7 +94,11 @@ public sealed class LossyRelay : IDisposable
 
     private static Socket Open()
     {
-        Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 4 << 20 };
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)
+        {
+            ReceiveBufferSize = 4 << 20,
+            Blocking = false,
+        };
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return socket;
     }

@@ -63,7 +63,7 @@ public partial class StatusTests
         string[] parts = Quiet(guest.Console).Split("guest: netdump start said 1\n");
         Assert.True(parts.Length == 2, guest.Console);
         Matches(parts[0], start);
-        Matches(parts[1], "^NOT ARMED: ", status, "guest: netdump status said 2");
+        Matches(parts[1], "(?m)^NOT ARMED: ", status, "guest: netdump status said 2");
         Directory.Delete(scratch, recursive: true);
     }
 
