@@ -434,9 +434,11 @@ public class OrderTests
         Take(0);
         _stream.Advance(_now + TimeSpan.FromMilliseconds(250), sink);
         for (int i = 1; i < 1000; i += 20) Round(i);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 1001; i < 9000; i += 20) Round(i);
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1024);
+        int next = 1001;
+        Assert.Equal(0, Garbage.OfLeastStretch(8, () =>
+        {
+            for (int end = next + 1000; next < end; next += 20) Round(next);
+        }));
         Assert.True(delivered > 8900);
         Assert.Equal(0, _workspace.Windows.Used);
     }
