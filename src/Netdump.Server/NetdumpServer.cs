@@ -28,7 +28,8 @@ public sealed class NetdumpServer : IDisposable
         _options = new LiveOptions(options);
         CrashStore store = new(options.Store, time);
         _port = new DumpPort(store, new HookScripts(store, _options, log), _options, time, log);
-        _engine = new UdpEngine(options.Listen, options.Port, options.EffectiveThreads, options.ReceiveBuffer, _port.MakeHandler, log);
+        _engine = new UdpEngine(
+            options.Listen, options.Port, options.EffectiveThreads, options.ReceiveBuffer, options.ReceiveNap, _port.MakeHandler, log);
         try
         {
             // Last, so that a server that cannot listen leaves no directory behind.

@@ -9,6 +9,7 @@ namespace Netdump.Server.Tests.Udp;
 public sealed class EngineTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Nap = TimeSpan.FromMicroseconds(100);
 
     /// <summary>Answers every datagram with its own bytes and remembers which thread saw which sender.</summary>
     private sealed class Echo(int number, DatagramSender sender, ConcurrentQueue<(int Lane, Peer Peer, byte[] Bytes)> seen) : DatagramHandler
@@ -37,7 +38,7 @@ public sealed class EngineTests
     {
         ConcurrentQueue<(int, Peer, byte[])> seen = new();
         int made = 0;
-        UdpEngine engine = new(listen, 0, threads, 1 << 20, (_, sender) => new Echo(made++, sender, seen), NullLogger.Instance);
+        UdpEngine engine = new(listen, 0, threads, 1 << 20, Nap, (_, sender) => new Echo(made++, sender, seen), NullLogger.Instance);
         engine.Start();
         return (engine, seen);
     }
@@ -176,9 +177,9 @@ public sealed class EngineTests
     public void A_port_in_use_is_one_line_even_when_the_other_is_a_server_like_us(string listen)
     {
         IPAddress address = IPAddress.Parse(listen);
-        using UdpEngine first = new(address, 0, 2, 1 << 16, (_, _) => new Silent(), NullLogger.Instance);
+        using UdpEngine first = new(address, 0, 2, 1 << 16, Nap, (_, _) => new Silent(), NullLogger.Instance);
         StartException error = Assert.Throws<StartException>(() =>
-            new UdpEngine(address, first.EndPoint.Port, 2, 1 << 16, (_, _) => new Silent(), NullLogger.Instance));
+            new UdpEngine(address, first.EndPoint.Port, 2, 1 << 16, Nap, (_, _) => new Silent(), NullLogger.Instance));
         Assert.Contains($"udp port {first.EndPoint.Port} is in use", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
@@ -187,7 +188,7 @@ public sealed class EngineTests
     public void An_address_of_another_machine_is_one_line()
     {
         StartException error = Assert.Throws<StartException>(() =>
-            new UdpEngine(IPAddress.Parse("192.0.2.1"), 0, 1, 1 << 16, (_, _) => new Silent(), NullLogger.Instance));
+            new UdpEngine(IPAddress.Parse("192.0.2.1"), 0, 1, 1 << 16, Nap, (_, _) => new Silent(), NullLogger.Instance));
         Assert.Contains("192.0.2.1 is not an address of this machine", error.Message, StringComparison.Ordinal);
     }
 
@@ -196,7 +197,7 @@ public sealed class EngineTests
     {
         using ManualResetEventSlim posted = new(), timer = new();
         Lane? lane = null;
-        using UdpEngine engine = new(IPAddress.Loopback, 0, 1, 1 << 16, (l, _) =>
+        using UdpEngine engine = new(IPAddress.Loopback, 0, 1, 1 << 16, Nap, (l, _) =>
         {
             lane = l;
             return new Timed(timer);
@@ -218,7 +219,7 @@ public sealed class EngineTests
     {
         const int Count = 20_000;
         Flood handler = new();
-        using UdpEngine engine = new(IPAddress.Loopback, 0, 1, 8 << 20, (_, _) => handler, NullLogger.Instance);
+        using UdpEngine engine = new(IPAddress.Loopback, 0, 1, 8 << 20, Nap, (_, _) => handler, NullLogger.Instance);
         engine.Start();
         using Socket socket = Client(IPAddress.Loopback);
         socket.Connect(engine.EndPoint);
@@ -268,7 +269,7 @@ public sealed class EngineTests
     public void Small_batches_are_followed_by_a_nap_but_not_while_an_answer_is_urgent(bool urgent)
     {
         PingPong handler = new(urgent);
-        using UdpEngine engine = new(IPAddress.Loopback, 0, 1, 1 << 16, (_, sender) =>
+        using UdpEngine engine = new(IPAddress.Loopback, 0, 1, 1 << 16, Nap, (_, sender) =>
         {
             handler.Sender = sender;
             return handler;

@@ -9,7 +9,6 @@ namespace Netdump.Server.Receivers.Udp;
 /// </summary>
 internal sealed unsafe class ReceiveThread : IDisposable
 {
-    private static readonly TimeSpan Nap = TimeSpan.FromMicroseconds(100);
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PauseAfterError = TimeSpan.FromMilliseconds(50);
 
@@ -21,18 +20,24 @@ internal sealed unsafe class ReceiveThread : IDisposable
     private readonly DatagramHandler _handler;
     private readonly ILogger _log;
     private readonly Thread _thread;
+    private readonly TimeSpan _nap;
     private volatile bool _stopping;
     private uint _kernelDrops;
     private long _reportedDrops;
     private TimeSpan _nextDropReport;
     private TimeSpan _nextErrorReport;
 
-    /// <summary>A thread for an open socket, which it owns; not started yet.</summary>
-    public ReceiveThread(Socket socket, int number, int count, Func<Lane, DatagramSender, DatagramHandler> makeHandler, ILogger log)
+    /// <summary>
+    /// A thread for an open socket, which it owns; not started yet. After a batch less than half full it sleeps for <paramref name="nap"/>, unless
+    /// its handler is in a hurry.
+    /// </summary>
+    public ReceiveThread(
+        Socket socket, int number, int count, TimeSpan nap, Func<Lane, DatagramSender, DatagramHandler> makeHandler, ILogger log)
     {
         _socket = socket;
         _descriptor = (int)socket.SafeHandle.DangerousGetHandle();
         _event = SocketCalls.MakeEvent();
+        _nap = nap;
         _log = log;
         _sender = new UdpSender(_descriptor, socket.AddressFamily == AddressFamily.InterNetworkV6, Counters);
         Lane = new Lane(() => SocketCalls.Raise(_event), number, count);
@@ -90,10 +95,10 @@ internal sealed unsafe class ReceiveThread : IDisposable
             deadline = Advance(now);
             expecting = count > 0;
             // Waiting a moment lets datagrams gather: fewer calls, half the processor time (dotnet-hot-paths.md section 2).
-            if (count is > 0 and < ReceiveSlots.Count / 2 && !_handler.IsUrgent)
+            if (count is > 0 and < ReceiveSlots.Count / 2 && _nap > TimeSpan.Zero && !_handler.IsUrgent)
             {
                 Counters.Naps++;
-                Sleep(Nap);
+                Sleep(_nap);
             }
         }
 

@@ -20,16 +20,17 @@ public sealed class UdpEngine : IDisposable
 
     /// <summary>
     /// Opens the sockets and makes one handler for each thread; nothing is received before <see cref="Start"/>.
+    /// <paramref name="receiveBuffer"/> is in bytes for each thread; <paramref name="nap"/> is the pause after a small batch, zero for none.
     /// Throws <see cref="StartException"/> with one line when the port is taken or the address is not ours.
     /// </summary>
     public UdpEngine(
-        IPAddress listen, int port, int threads, int receiveBuffer, Func<Lane, DatagramSender, DatagramHandler> makeHandler, ILogger log)
+        IPAddress listen, int port, int threads, int receiveBuffer, TimeSpan nap, Func<Lane, DatagramSender, DatagramHandler> makeHandler, ILogger log)
     {
         _receiveBuffer = receiveBuffer;
         _log = log;
         _sockets = UdpSockets.Open(listen, port, threads, receiveBuffer);
         EndPoint = (IPEndPoint)_sockets[0].LocalEndPoint!;
-        _threads = [.. _sockets.Select((socket, i) => new ReceiveThread(socket, i, threads, makeHandler, log))];
+        _threads = [.. _sockets.Select((socket, i) => new ReceiveThread(socket, i, threads, nap, makeHandler, log))];
     }
 
     /// <summary>Where it listens.</summary>
