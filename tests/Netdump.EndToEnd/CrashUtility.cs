@@ -1,3 +1,5 @@
+using Netdump.Vmcore.Tests;
+
 namespace Netdump.EndToEnd;
 
 /// <summary>The crash utility as a judge of what we stored.</summary>
@@ -10,7 +12,7 @@ public static class CrashUtility
         File.WriteAllLines(script, [.. commands, "exit"]);
         try
         {
-            (int exit, string output) = Command.Run(Workspace.NewerCrash, "-s", "-i", script, kernel.VmlinuxWithSymbols, vmcore);
+            (int exit, string output) = Command.Run(Judges.Crash, "-s", "-i", script, kernel.VmlinuxWithSymbols, vmcore);
             Assert.True(exit == 0, $"crash exited {exit}:\n{output}");
             return output;
         }

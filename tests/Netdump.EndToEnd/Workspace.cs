@@ -21,9 +21,6 @@ public static class Workspace
         Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "netdump-tests");
 
-    /// <summary>crash of the newest suite: it knows the kernels that the system's own does not.</summary>
-    public static string NewerCrash { get; } = Path.Combine(Cache, "judges/crash/crash");
-
     public static TestKernel Kernel(string series)
     {
         string release = File.ReadAllText(Existing(Path.Combine(Cache, "series", series), "tests/prepare")).Trim();

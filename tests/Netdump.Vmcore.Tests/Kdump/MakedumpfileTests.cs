@@ -8,7 +8,7 @@ using Netdump.Vmcore.Output;
 
 namespace Netdump.Vmcore.Tests.Kdump;
 
-/// <summary>makedumpfile and crash as judges on a real core: theirs opens here, ours opens there. They must be installed.</summary>
+/// <summary>makedumpfile and crash as judges on a real core: theirs opens here, ours opens there.</summary>
 public sealed class MakedumpfileTests : IDisposable
 {
     private const int RandomPages = 100_000;
@@ -18,15 +18,15 @@ public sealed class MakedumpfileTests : IDisposable
     [Theory]
     [InlineData("-c", 1, PageCodec.Zlib)]
     [InlineData("-l", 1, PageCodec.Lzo)]
-    [InlineData("-p", 0, PageCodec.Snappy)]
-    [InlineData("-z", 0, PageCodec.Zstd)]
+    [InlineData("-p", 1, PageCodec.Snappy)]
+    [InlineData("-z", 1, PageCodec.Zstd)]
     public void Item17_its_kdump_opens_here_and_random_pages_are_equal(string option, int level, PageCodec codec)
     {
         var path = Path.Combine(_directory, "out");
         Run($"makedumpfile {option} -d {level} {SharedData.FullCore} {path}");
         using var file = VmcoreFile.Open(path);
-        // Debian 12's build has neither snappy nor zstd: it warns and writes pages as they are.
-        Assert.Contains((PageCodec)file.Kdump!.Status, codec is PageCodec.Snappy or PageCodec.Zstd ? [codec, PageCodec.None] : new[] { codec });
+        // Debian builds it without snappy: it warns and writes pages as they are.
+        Assert.Contains((PageCodec)file.Kdump!.Status, codec == PageCodec.Snappy ? [codec, PageCodec.None] : new[] { codec });
         Assert.Equal(_source.Info!.Release, file.Kdump.Utsname[2]);
         Assert.True(file.IsComplete);
         AssertEqual(file);
@@ -35,6 +35,8 @@ public sealed class MakedumpfileTests : IDisposable
     [Theory]
     [InlineData("-c", 1)]
     [InlineData("-l", 1)]
+    [InlineData("-p", 1)]
+    [InlineData("-z", 1)]
     [InlineData("--split -l --splitblock-size 4096", 3)]
     public void Item17_of_a_kernel_it_knows_every_page_is_equal(string options, int parts)
     {
@@ -146,13 +148,15 @@ public sealed class MakedumpfileTests : IDisposable
                 missing++;
             }
         }
-        // Debian 12's makedumpfile is older than this kernel, and leaves out some pages in use at any level.
+        // makedumpfile 1.7.8 is older than this kernel, and leaves out some pages in use at any level.
         Assert.InRange(missing, 0, RandomPages / 50);
     }
 
     private static string Run(string command)
     {
-        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        var start = new ProcessStartInfo("sh", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.Environment["PATH"] = $"{Judges.Folder}:{Environment.GetEnvironmentVariable("PATH")}";
+        using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
