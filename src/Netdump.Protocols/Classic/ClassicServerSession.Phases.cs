@@ -33,7 +33,7 @@ public sealed partial class ClassicServerSession
         Phase = ClassicServerPhase.Memory;
         _requests.Clear();
         int window = Extension ? _options.MaximumExtensionWindow : _options.MaximumWindow;
-        _memory = new MemoryCollector(PageSize, PageCount, window, _options, nextMissing);
+        _memory = new MemoryCollector(PageSize, PageCount, window, _options, nextMissing) { ChunkLimit = _windowLimit };
         if (_memory.NextPfn >= PageCount)
             CompleteMemory();
     }

@@ -26,6 +26,7 @@ public sealed partial class ClassicServerSession
     private TimeSpan? _stateAnswered;
     private int _stateAsked;
     private int _finalsSent;
+    private int _windowLimit = int.MaxValue;
     private bool _acknowledge;
     private bool _keepAlive;
     private bool _final;
@@ -113,6 +114,20 @@ public sealed partial class ClassicServerSession
 
     /// <summary>Pages that may be in flight now; 0 before the memory phase.</summary>
     public int Window => _memory?.Window ?? 0;
+
+    /// <summary>
+    /// Chunks of 1024 bytes that may be in flight, whatever the options say: the window never exceeds it, but for one page. The caller shares
+    /// its socket among sessions by it. May be changed at any time; what is in flight already stays.
+    /// </summary>
+    public int WindowLimit
+    {
+        get => _windowLimit;
+        set
+        {
+            _windowLimit = value;
+            _memory?.ChunkLimit = _windowLimit;
+        }
+    }
 
     /// <summary>Requests that wait for their answer.</summary>
     public int InFlight => _requests.Count;

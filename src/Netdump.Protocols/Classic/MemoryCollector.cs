@@ -13,6 +13,7 @@ internal sealed class MemoryCollector
     private readonly int _maximumWindow;
     private readonly Func<ulong, ulong>? _nextMissing;
     private int _threshold;
+    private int _limit;
     private int _completions;
 
     // nextMissing gives the first page, from a page on, that is not known already; null when none is.
@@ -22,7 +23,7 @@ internal sealed class MemoryCollector
         PageCount = pageCount;
         _maximumWindow = Math.Clamp(options.MaximumBufferBytes / _pageSize, 1, maximumWindow);
         _minimumWindow = Math.Min(options.MinimumWindow, _maximumWindow);
-        _threshold = _maximumWindow;
+        _threshold = _limit = _maximumWindow;
         Window = Math.Min(options.InitialWindow, _maximumWindow);
         _buffers = GC.AllocateUninitializedArray<byte>(_maximumWindow * _pageSize);
         int chunks = _pageSize / ClassicReplyHeader.ChunkSize;
@@ -33,6 +34,16 @@ internal sealed class MemoryCollector
 
     /// <summary>Pages that may be in flight.</summary>
     public int Window { get; private set; }
+
+    /// <summary>Chunks that may be in flight: the window is never larger, and never smaller than a page.</summary>
+    public int ChunkLimit
+    {
+        set
+        {
+            _limit = Math.Clamp(value / (_pageSize / ClassicReplyHeader.ChunkSize), 1, _maximumWindow);
+            Window = Math.Min(Window, _limit);
+        }
+    }
 
     public ulong PageCount { get; }
 
@@ -87,7 +98,7 @@ internal sealed class MemoryCollector
     /// <summary>A page request was answered: the window grows, by one a page below the threshold, by one a window above.</summary>
     public void Answered()
     {
-        if (Window >= _maximumWindow)
+        if (Window >= _limit)
             return;
         if (Window >= _threshold && ++_completions < Window)
             return;
@@ -98,7 +109,7 @@ internal sealed class MemoryCollector
     /// <summary>Requests were lost: the window halves.</summary>
     public void Lost()
     {
-        Window = Math.Max(_minimumWindow, Window / 2);
+        Window = Math.Min(_limit, Math.Max(_minimumWindow, Window / 2));
         _threshold = Window;
         _completions = 0;
     }

@@ -10,7 +10,7 @@ namespace Netdump.Server.Store;
 /// rewritten as a whole (synced, renamed) at the start, at most a second after a change, and by <see cref="CompleteAsync"/>.
 /// Lane-owned, not thread-safe; the disk's waiting is done elsewhere.
 /// </summary>
-public sealed class CrashLog
+public sealed partial class CrashLog
 {
     /// <summary>Longest time between a change and its being in the files.</summary>
     public static readonly TimeSpan WriteInterval = TimeSpan.FromSeconds(1);
@@ -195,18 +195,6 @@ public sealed class CrashLog
     private void Remember(JournalTail tail) =>
         Journal.Write(_unsaved, JournalKind.Followed, 0, tail.First, (ulong)tail.Offset, System.Text.Encoding.ASCII.GetBytes(tail.Name));
 
-    private void Prepare(List<JournalEntry> entries)
-    {
-        try
-        {
-            _ = Journal.PrepareToAppend(_directory.File(RecordsName), entries);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Tell(e);
-        }
-    }
-
     private void FlushStreams(TimeSpan now)
     {
         foreach ((ushort port, ConsoleStream stream) in _streams)
@@ -314,92 +302,5 @@ public sealed class CrashLog
             default:
                 break; // a boot's head, or an entry of a later version
         }
-    }
-
-    private void Schedule(TimeSpan now)
-    {
-        if (_dirty && !_completed && _writeAt == TimeSpan.MaxValue) _writeAt = now + WriteInterval;
-    }
-
-    private void BeginWrite()
-    {
-        Save();
-        byte[] content = _text.Render();
-        _dirty = false;
-        _writeAt = TimeSpan.MaxValue;
-        _writing = Task.Run(() => Write(content, last: false));
-    }
-
-    /// <summary>Looks at the last write: what failed is tried again.</summary>
-    private void Reap()
-    {
-        if (!_writing.IsCompletedSuccessfully || _writing.Result is not Exception error) return;
-        Tell(error);
-        _dirty = true;
-        _writing = Task.FromResult<Exception?>(null);
-    }
-
-    private Exception? Write(byte[] content, bool last)
-    {
-        try
-        {
-            _directory.Replace(LogName, content);
-            _failing = false;
-            if (last) _directory.Delete(RecordsName);
-            return null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return e;
-        }
-    }
-
-    /// <summary>Appends what came to the working files; quick, as nothing is synced here.</summary>
-    private void Save()
-    {
-        try
-        {
-            Append(RecordsName, _unsaved);
-            int captured = _capture.WrittenCount;
-            Append(CaptureName, _capture);
-            _captureLength += captured;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Tell(e);
-        }
-    }
-
-    private void Append(string name, ArrayBufferWriter<byte> pending)
-    {
-        if (pending.WrittenCount == 0) return;
-        using FileStream file = new(_directory.File(name), new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.Write,
-            Share = FileShare.ReadWrite | FileShare.Delete,
-            BufferSize = 0,
-            UnixCreateMode = CrashStore.FileMode,
-        });
-        long length = file.Length;
-        try
-        {
-            file.Position = length;
-            if (length == 0 && name == RecordsName) file.Write(Journal.Signature);
-            file.Write(pending.WrittenSpan);
-        }
-        catch (IOException)
-        {
-            file.SetLength(length); // a full disk may have taken a part
-            throw;
-        }
-
-        pending.ResetWrittenCount();
-    }
-
-    private void Tell(Exception error)
-    {
-        if (!_failing) Log.CrashLogNotWritten(_console.Log, _console.Address, _directory.Path, error.Message);
-        _failing = true;
     }
 }

@@ -271,6 +271,31 @@ public sealed class ServerMemoryTests
         Assert.Equal(limit, lab.Session.Window);
     }
 
+    [Fact]
+    public void The_window_never_exceeds_the_chunks_that_the_caller_allows_but_for_one_page()
+    {
+        ServerLab lab = new ServerLab().Prepare(100_000);
+        lab.Session.WindowLimit = 40;
+        lab.Session.BeginMemory(lab.Now);
+        lab.Drain();
+        Assert.Equal((10, 10), (lab.Session.Window, lab.Session.InFlight));
+        for (int i = 0; i < 20; i++)
+            RoundTrip(lab);
+        Assert.Equal((10, 10), (lab.Session.Window, lab.Session.InFlight));
+        lab.Session.WindowLimit = 16; // fewer than are in flight, and than losses would leave
+        RoundTrip(lab);
+        Assert.Equal((4, 4), (lab.Session.Window, lab.Session.InFlight));
+        lab.Wait(0.2);
+        Assert.Equal(4, lab.Session.Window);
+        lab.Session.WindowLimit = 0;
+        RoundTrip(lab);
+        Assert.Equal((1, 1), (lab.Session.Window, lab.Session.InFlight));
+        lab.Session.WindowLimit = int.MaxValue;
+        for (int i = 0; i < 1000; i++)
+            RoundTrip(lab);
+        Assert.Equal(64, lab.Session.Window);
+    }
+
     private static void RoundTrip(ServerLab lab)
     {
         lab.Wait(0.001);

@@ -80,6 +80,8 @@ public sealed class HotPathTests
     {
         private readonly Queue<ClassicRequest> _requests = new(1024);
 
+        public override int AnswerRoom => 16 << 20;
+
         public override void Send(in Peer peer, ReadOnlySpan<byte> datagram)
         {
             Assert.True(ClassicRequest.TryRead(datagram, out ClassicRequest request));

@@ -21,7 +21,7 @@ internal sealed class Simulation : IDisposable
     private readonly List<(Peer To, byte[] Datagram)> _toClients = [];
     private readonly List<(Peer From, byte[] Datagram)> _toServer = [];
 
-    public Simulation(int seed = 1, double loss = 0, ServerOptions? options = null, Func<string, long>? freeSpace = null)
+    public Simulation(int seed = 1, double loss = 0, ServerOptions? options = null, Func<string, long>? freeSpace = null, int answerRoom = 16 << 20)
     {
         _random = new Random(seed);
         _loss = loss;
@@ -35,7 +35,7 @@ internal sealed class Simulation : IDisposable
             context = context with { FreeSpace = freeSpace };
         Context = context;
         Console = new ConsoleReceiver(Store, time, Log, _ => { });
-        Receiver = new ClassicReceiver(context, new Sender(this), _lane, (peer, directory) => new CrashLog(directory, Console.LogOf(peer), Now));
+        Receiver = new ClassicReceiver(context, new Sender(this, answerRoom), _lane, (peer, directory) => new CrashLog(directory, Console.LogOf(peer), Now));
     }
 
     public string Root { get; }
@@ -56,6 +56,9 @@ internal sealed class Simulation : IDisposable
 
     /// <summary>How far time moves when nothing is under way.</summary>
     public TimeSpan Pace { get; set; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Most datagrams that were on their way to the server at once.</summary>
+    public int MostWaiting { get; set; }
 
     /// <summary>LOG datagrams that belonged to no crash.</summary>
     public int Unclaimed { get; private set; }
@@ -119,6 +122,7 @@ internal sealed class Simulation : IDisposable
                 _toServer.Add((client.Peer, datagram));
         }
 
+        MostWaiting = Math.Max(MostWaiting, _toServer.Count);
         moved |= _toServer.Count + _toClients.Count > 0;
         foreach ((Peer from, byte[] datagram) in Shuffled(_toServer))
             Unclaimed += Receiver.Receive(datagram, from, Now) ? 0 : 1;
@@ -141,8 +145,10 @@ internal sealed class Simulation : IDisposable
         return arrived;
     }
 
-    private sealed class Sender(Simulation simulation) : DatagramSender
+    private sealed class Sender(Simulation simulation, int answerRoom) : DatagramSender
     {
+        public override int AnswerRoom => answerRoom;
+
         public override void Send(in Peer peer, ReadOnlySpan<byte> datagram) => simulation._toClients.Add((peer, datagram.ToArray()));
     }
 }

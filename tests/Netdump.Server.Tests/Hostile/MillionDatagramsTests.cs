@@ -143,6 +143,8 @@ public sealed class MillionDatagramsTests : IDisposable
 
     private sealed class Sender(List<(Peer To, byte[] Datagram)> sent) : DatagramSender
     {
+        public override int AnswerRoom => 16 << 20;
+
         public override void Send(in Peer peer, ReadOnlySpan<byte> datagram) => sent.Add((peer, datagram.ToArray()));
     }
 }

@@ -1,26 +1,22 @@
 using Netdump.Protocols.Classic;
 using Netdump.Server.Store;
-using Netdump.Vmcore;
 using Netdump.Vmcore.Log;
 
 namespace Netdump.Server.Receivers.Classic;
 
-/// <content>The files of the crash: made before the memory is asked, written page by page, and completed elsewhere.</content>
+/// <content>The files of the crash: made before the memory is asked, written page by page, synced and closed elsewhere.</content>
 internal sealed partial class ClassicCrash
 {
     private VmcoreWriter? _vmcore;
     private SessionFile? _sessionFile;
     private SessionHeader? _header;
     private long _neededBytes;
-    private Task? _completion;
     private RateMeter _rate;
     private TimeSpan _nextTick;
     private TimeSpan _nextSync;
     private TimeSpan _nextProgress;
     private bool _unsaved;
     private bool _preparing;
-    private bool _completing;
-    private bool _reading;
 
     /// <summary>How far the dump is; null when no memory is being received.</summary>
     public DumpProgress? Progress { get; private set; }
@@ -84,7 +80,7 @@ internal sealed partial class ClassicCrash
         _nextProgress = now + ProgressInterval;
     }
 
-    /// <summary>Goes on where an earlier process was: asks what is missing, or for the state if nothing is.</summary>
+    /// <summary>Goes on where an earlier process was: asks soon what is missing, or at once for the state if nothing is.</summary>
     private void Resume(StoredCrash stored, TimeSpan now)
     {
         _header = stored.Header;
@@ -93,7 +89,9 @@ internal sealed partial class ClassicCrash
             double percent = 100.0 * vmcore.EarlierPages / vmcore.Layout.PageCount;
             Log.Resumed(_context.Log, Address, Directory.Path, percent);
             TakeFiles(new DumpFiles(vmcore, stored.Session, stored.Header, DumpFiles.Needed(vmcore.Layout, 0)), now);
-            _session.BeginMemory(now, vmcore.Pages.NextMissing);
+            // Not before all dumps that are gone on with are known: they share the room for answers.
+            _preparing = true;
+            _receiver.Post(GoOn);
         }
         else
         {
@@ -112,6 +110,15 @@ internal sealed partial class ClassicCrash
         }
 
         Drain(now);
+    }
+
+    private void GoOn(TimeSpan now)
+    {
+        _preparing = false;
+        if (!IsOver && _vmcore is { } vmcore && _session.Phase == ClassicServerPhase.Prepared)
+            _session.BeginMemory(now, vmcore.Pages.NextMissing);
+        Drain(now);
+        UpdateOver();
     }
 
     private void StorePage(in ClassicServerEffect effect, TimeSpan now)
@@ -250,111 +257,6 @@ internal sealed partial class ClassicCrash
         CloseFiles();
         ReleaseSlot();
         _session.SkipMemory(now);
-    }
-
-    private void CompleteFiles(TimeSpan now)
-    {
-        if (_held)
-            return; // the disk refused the last page, and it cannot be asked any more
-        ReleaseSlot();
-        if (_vmcore is not { } vmcore)
-            return;
-        if (!vmcore.Pages.IsComplete)
-        {
-            Fail($"{vmcore.Pages.PageCount - vmcore.Pages.Accounted} pages never came", now);
-            return;
-        }
-
-        if (vmcore.UnreadablePages != 0)
-            Log.UnreadablePages(_context.Log, Address, vmcore.UnreadablePages, Directory.Path);
-        CloseSessionFile(vmcore);
-        _vmcore = null;
-        Progress = null;
-        _completing = true;
-        bool readLog = vmcore.Layout.IsKernelHeader;
-        SessionHeader stored = _header! with { State = SessionState.Stored };
-        _completion = _context.Work.Run(() =>
-        {
-            string? failure = Complete(vmcore, stored);
-            _receiver.Post(later => Completed(vmcore, failure, readLog, later));
-            if (failure is null && readLog)
-            {
-                IReadOnlyList<LogRecord> records = ReadLog();
-                _receiver.Post(later => LogRead(records, later));
-            }
-        });
-    }
-
-    private string? Complete(VmcoreWriter vmcore, SessionHeader stored)
-    {
-        try
-        {
-            vmcore.Complete();
-        }
-        catch (Exception error)
-        {
-            // Whatever it was, the client must still be sent away.
-            vmcore.Dispose();
-            return error.Message;
-        }
-
-        try
-        {
-            SessionFile.Write(Directory, stored);
-        }
-        catch (Exception error)
-        {
-            // The names of the files say the same to the next process.
-            Log.CrashError(_context.Log, Address, error.Message);
-        }
-
-        return null;
-    }
-
-    private void Completed(VmcoreWriter vmcore, string? failure, bool readLog, TimeSpan now)
-    {
-        _completing = false;
-        _reading = failure is null && readLog;
-        if (failure is null)
-        {
-            Log.DumpComplete(
-                _context.Log, Address, Directory.Path, ByteText.Size(vmcore.Layout.FileSize), (now - _began).TotalSeconds);
-        }
-        else
-        {
-            Log.DumpIncomplete(_context.Log, Address, Directory.Path, failure);
-        }
-
-        if (IsOver)
-            return;
-        Finish(now);
-        Drain(now);
-        CloseLog(now);
-    }
-
-    /// <summary>The dead kernel's own ring, from the finished file: whatever of it the network lost is still there.</summary>
-    private IReadOnlyList<LogRecord> ReadLog()
-    {
-        try
-        {
-            using VmcoreFile file = VmcoreFile.Open(Directory.File(VmcoreWriter.CompleteName));
-            return file.ReadLog();
-        }
-        catch (Exception error)
-        {
-            // A dump is hostile input: nothing in it may keep the crash from being closed.
-            Log.RingNotRead(_context.Log, Address, error.Message);
-            return [];
-        }
-    }
-
-    private void LogRead(IReadOnlyList<LogRecord> records, TimeSpan now)
-    {
-        _reading = false;
-        if (IsOver)
-            return;
-        CrashLog.FillFrom(records, now);
-        CloseLog(now);
     }
 
     private void CloseFiles()

@@ -57,11 +57,13 @@ internal sealed partial class ClassicCrash
             _session = ClassicServerSession.Resume(
                 opening.Start, SessionOptions(opening.Magic), stored.Header.PageSize, stored.Header.PageCount, RandomNumber(),
                 acknowledge: opening.IsAsked, now);
+            JoinDumps();
             Resume(stored, now);
             return;
         }
 
         _session = new ClassicServerSession(opening.Start, SessionOptions(opening.Magic), RandomNumber(), now);
+        JoinDumps();
         if (opening.Stored is null)
         {
             Log.CrashOpened(_context.Log, Address, Directory.Path);
@@ -147,6 +149,10 @@ internal sealed partial class ClassicCrash
         if (now >= _nextLog)
             _nextLog = _logClosing ? TimeSpan.MaxValue : CrashLog.Advance(now);
     }
+
+    /// <summary>Asks for no more at once than answers have room in the socket.</summary>
+    /// <param name="chunks">Answers of 1024 bytes.</param>
+    public void Share(int chunks) => _session.WindowLimit = chunks;
 
     /// <summary>The client goes on from another port.</summary>
     public void Rebind(in Peer peer)
@@ -312,12 +318,19 @@ internal sealed partial class ClassicCrash
 
     private void UpdateOver() => IsOver |= _logClosed && !_preparing && _session.Phase == ClassicServerPhase.Ended;
 
+    private void JoinDumps()
+    {
+        if (_holdsSlot)
+            _receiver.Room.Join(this);
+    }
+
     private void ReleaseSlot()
     {
         if (!_holdsSlot)
             return;
         _holdsSlot = false;
         _context.Dumps.Release();
+        _receiver.Room.Leave(this);
     }
 
     private string Reason(ClassicRefusal refusal) => refusal switch

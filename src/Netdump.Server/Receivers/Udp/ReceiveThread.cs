@@ -39,7 +39,7 @@ internal sealed unsafe class ReceiveThread : IDisposable
         _event = SocketCalls.MakeEvent();
         _nap = nap;
         _log = log;
-        _sender = new UdpSender(_descriptor, socket.AddressFamily == AddressFamily.InterNetworkV6, Counters);
+        _sender = new UdpSender(_descriptor, socket.AddressFamily == AddressFamily.InterNetworkV6, socket.ReceiveBufferSize, Counters);
         Lane = new Lane(() => SocketCalls.Raise(_event), number, count);
         _handler = makeHandler(Lane, _sender);
         _thread = new Thread(Run) { Name = $"udp-{number}", IsBackground = true };

@@ -18,8 +18,9 @@ internal sealed unsafe class UdpSender : DatagramSender, IDisposable
     private int _queued;
 
     /// <summary>A sender on an open socket, which must outlive it.</summary>
-    public UdpSender(int socket, bool isIPv6, LaneCounters counters)
+    public UdpSender(int socket, bool isIPv6, int answerRoom, LaneCounters counters)
     {
+        AnswerRoom = answerRoom;
         _socket = socket;
         _isIPv6 = isIPv6;
         _counters = counters;
@@ -39,6 +40,9 @@ internal sealed unsafe class UdpSender : DatagramSender, IDisposable
             };
         }
     }
+
+    /// <inheritdoc/>
+    public override int AnswerRoom { get; }
 
     /// <inheritdoc/>
     public override void Send(in Peer peer, ReadOnlySpan<byte> datagram)
