@@ -17,6 +17,7 @@ public static class SendCommand
         netdump send vmcore --classic --server 10.0.0.2
         netdump send vmcore --classic --server dumps.example.org:6667 --json
         netdump send vmcore --classic --server 10.0.0.2 --profile B     as RHEL 3 would
+        netdump send vmcore --classic --server 127.0.0.1 --local-address 127.1.0.7     as one of many hosts
         """;
 
     /// <summary>Makes the command. It returns 0 when the server took the dump to its end.</summary>
@@ -33,6 +34,8 @@ public static class SendCommand
         };
         var port = new Option<int>("--port", "-p") { Description = "The server's UDP port", HelpName = "N", DefaultValueFactory = _ => DefaultPort };
         var localPort = new Option<int?>("--local-port") { Description = "UDP port to send from [default: 6666 if free, else any]", HelpName = "N" };
+        var localAddress = new Option<string?>("--local-address") { Description = "Address of this machine to send from [default: by the route]", HelpName = "ADDR" };
+        var plain = new Option<bool>("--plain") { Description = "Hand each datagram to the kernel by itself (no UDP_SEGMENT)" };
         var profile = new Option<ClassicClientProfile>("--profile")
         {
             Description = "Behave as an original client: A, B (RHEL 3), C or D (RHEL 4)",
@@ -43,11 +46,16 @@ public static class SendCommand
         var json = new Option<bool>("--json") { Description = "Progress and result for programs, one JSON object a line" };
         var command = new CommandWithExamples("send", "Sends the dump in FILE to a netdump server, as if its host had just crashed.", Examples)
         {
-            file, classic, servers, port, localPort, profile, timeout, json,
+            file, classic, servers, port, localAddress, localPort, plain, profile, timeout, json,
         };
         foreach (var number in new[] { port, timeout })
             number.Validators.Add(r => Check(r.GetValue(number), number.Name, r.AddError));
         localPort.Validators.Add(r => Check(r.GetValue(localPort) ?? 1, localPort.Name, r.AddError));
+        localAddress.Validators.Add(r =>
+        {
+            if (r.GetValue(localAddress) is { } text && !IPAddress.TryParse(text, out _))
+                r.AddError($"'{text}' is no IP address.");
+        });
         command.Validators.Add(r =>
         {
             if (!r.GetValue(classic))
@@ -62,6 +70,8 @@ public static class SendCommand
             {
                 Profile = p.GetValue(profile),
                 LocalPort = p.GetValue(localPort),
+                LocalAddress = p.GetValue(localAddress) is { } address ? IPAddress.Parse(address) : null,
+                IsPlain = p.GetValue(plain),
                 Magic = SendOptions.MagicOf(Guid.NewGuid()),
                 AcknowledgeLimit = TimeSpan.FromSeconds(p.GetValue(timeout)),
                 SilenceLimit = TimeSpan.FromSeconds(p.GetValue(timeout)),

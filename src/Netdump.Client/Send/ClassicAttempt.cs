@@ -39,7 +39,9 @@ internal sealed class ClassicAttempt : IDisposable
         _target = target;
         _report = report;
         var isOriginalOld = options.Profile is ClassicClientProfile.A or ClassicClientProfile.B;
-        _socket = new ClassicSocket(target.Address, options.LocalPort, segmented: !isOriginalOld); // their LOG pieces are longer than a chunk
+        _socket = new ClassicSocket(
+            target.Address, options.LocalPort, options.LocalAddress,
+            segmented: !options.IsPlain && !isOriginalOld); // their LOG pieces are longer than a chunk
         _began = _lastHeard = Now;
         _session = new ClassicClientSession(
             new ClassicClientOptions
@@ -61,6 +63,9 @@ internal sealed class ClassicAttempt : IDisposable
         _pageRoom = source.PageSize / ClassicReplyHeader.ChunkSize * SendQueue.ChunkDatagram;
         _zeros = new byte[source.PageSize];
     }
+
+    /// <summary>Whether the kernel is asked to cut the datagrams of pages.</summary>
+    public bool IsSegmenting => _socket.IsSegmenting;
 
     public ulong PagesSent => _meter.PagesSent;
 

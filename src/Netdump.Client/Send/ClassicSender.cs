@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Netdump.Protocols.Classic;
 
@@ -12,7 +13,7 @@ public sealed class ClassicSender(DumpSource source, SendOptions options, Action
     /// <summary>Tries the servers in order, each once. Returns when one took the dump to its end, when all failed, or when cancelled.</summary>
     /// <param name="servers">At least one.</param>
     /// <param name="cancellation">Ends it within a fifth of a second.</param>
-    /// <exception cref="ClientException">The dump has no memory, or the port to send from is in use or not allowed.</exception>
+    /// <exception cref="ClientException">The dump has no memory, or the port or address to send from is in use or not allowed.</exception>
     public SendResult Run(IReadOnlyList<SendTarget> servers, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfZero(servers.Count);
@@ -40,6 +41,10 @@ public sealed class ClassicSender(DumpSource source, SendOptions options, Action
         {
             throw new ClientException($"UDP port {port} is {(e.SocketErrorCode == SocketError.AccessDenied ? "not allowed" : "in use")}", "choose another local port", e);
         }
+        catch (SocketException e) when (options.LocalAddress is { } local && IsNoAddressFor(e, local, server.Address))
+        {
+            throw new ClientException($"{local} is not an address of this machine that can send to {server.Address.Address}", "choose one that `ip address` shows", e);
+        }
         catch (SocketException)
         {
             progress?.Invoke(new SendMeter(memory.RamPages, source.PageSize).Progress(SendStage.GivenUp, server, false, SendOutcome.Unreachable));
@@ -53,4 +58,7 @@ public sealed class ClassicSender(DumpSource source, SendOptions options, Action
             return result;
         }
     }
+
+    private static bool IsNoAddressFor(SocketException error, IPAddress local, IPEndPoint server) =>
+        error.SocketErrorCode == SocketError.AddressNotAvailable || local.AddressFamily != server.AddressFamily;
 }

@@ -20,14 +20,15 @@ internal sealed class ClassicSocket : IDisposable
     /// <summary>Makes the socket.</summary>
     /// <param name="server">Datagrams go there, and come from there alone.</param>
     /// <param name="localPort">Port to send from; null: 6666 when it is free, else any.</param>
+    /// <param name="localAddress">Address of this machine to send from; null: the one that the route to the server has.</param>
     /// <param name="segmented">Let the kernel cut the datagrams of a page: half the work. Not when one datagram may be longer than a chunk's.</param>
-    /// <exception cref="SocketException">There is no way to the server, or the given port is in use.</exception>
-    public ClassicSocket(IPEndPoint server, int? localPort, bool segmented)
+    /// <exception cref="SocketException">There is no way to the server, the given port is in use, or the given address is not this machine's.</exception>
+    public ClassicSocket(IPEndPoint server, int? localPort, IPAddress? localAddress, bool segmented)
     {
         _socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { SendTimeout = 1000 };
         try
         {
-            Bind(server.AddressFamily, localPort);
+            Bind(localAddress ?? (server.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any), localPort);
             _socket.Connect(server);
             if (!TrySet(DatagramCalls.LevelSocket, DatagramCalls.ReceiveBufferForce, ReceiveBuffer))
                 _socket.ReceiveBufferSize = ReceiveBuffer;
@@ -103,16 +104,15 @@ internal sealed class ClassicSocket : IDisposable
         _received.Dispose();
     }
 
-    private void Bind(AddressFamily family, int? port)
+    private void Bind(IPAddress address, int? port)
     {
-        var any = family == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any;
         try
         {
-            _socket.Bind(new IPEndPoint(any, port ?? DefaultPort));
+            _socket.Bind(new IPEndPoint(address, port ?? DefaultPort));
         }
         catch (SocketException e) when (port is null && e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            _socket.Bind(new IPEndPoint(any, 0));
+            _socket.Bind(new IPEndPoint(address, 0));
         }
     }
 

@@ -22,6 +22,12 @@ public sealed record SendOptions
     /// <summary>UDP port to send from; null: 6666 when it is free, else any.</summary>
     public int? LocalPort { get; init; }
 
+    /// <summary>Address of this machine to send from, of the servers' family; null: as the route to the server has it.</summary>
+    public IPAddress? LocalAddress { get; init; }
+
+    /// <summary>Each datagram is a message of its own: the kernel is not asked to cut the datagrams of many pages out of one (UDP_SEGMENT).</summary>
+    public bool IsPlain { get; init; }
+
     /// <summary>
     /// Tells this dump from any other of the same address: a server goes on with it when it comes from another port after a pause.
     /// Sent in clear, so it proves nothing.

@@ -17,7 +17,7 @@ public sealed class ClassicSocketTests
     public void The_kernel_cuts_the_datagrams_of_many_pages_out_of_one_message()
     {
         using var server = Receiver();
-        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, segmented: true);
+        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, localAddress: null, segmented: true);
         Assert.True(socket.IsSegmenting);
         var sent = SendPages(socket);
         Assert.Equal(sent, Received(server));
@@ -29,11 +29,25 @@ public sealed class ClassicSocketTests
     public void Without_it_each_datagram_is_a_message()
     {
         using var server = Receiver();
-        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, segmented: false);
+        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, localAddress: null, segmented: false);
         Assert.False(socket.IsSegmenting);
         var sent = SendPages(socket);
         Assert.Equal(sent, Received(server));
         Assert.Equal(sent.Count, socket.MessagesSent);
+    }
+
+    [Theory]
+    [InlineData(false, ClassicClientProfile.Netdump, true)]
+    [InlineData(true, ClassicClientProfile.Netdump, false)]
+    [InlineData(false, ClassicClientProfile.B, false)] // its LOG pieces are longer than a chunk
+    public void Which_dumps_ask_the_kernel_to_cut(bool plain, ClassicClientProfile profile, bool segmenting)
+    {
+        using var server = Receiver();
+        using var dump = new DumpFile();
+        using var attempt = new ClassicAttempt(
+            dump.Source, new SendOptions { IsPlain = plain, Profile = profile }, new SendTarget("server", (IPEndPoint)server.LocalEndPoint!),
+            new ClassicMemoryMap(dump.Source.Pages.Select(r => (r.First, r.End))), report: null);
+        Assert.Equal(segmenting, attempt.IsSegmenting);
     }
 
     [Fact]
@@ -41,13 +55,26 @@ public sealed class ClassicSocketTests
     {
         netlink.SetUp(1, SmallMtu);
         using var server = Receiver();
-        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, segmented: true);
+        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, localAddress: null, segmented: true);
         Assert.True(socket.IsSegmenting);
         var sent = SendPages(socket);
         Assert.Equal(sent, Received(server));
         Assert.False(socket.IsSegmenting);
         Assert.Equal(sent.Count, socket.MessagesSent);
     });
+
+    [Fact]
+    public void Datagrams_come_from_the_address_that_was_given()
+    {
+        using var server = Receiver();
+        var address = IPAddress.Parse("127.9.8.7");
+        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, address, segmented: true);
+        SendOne(socket, [1]);
+        socket.Flush();
+        EndPoint client = new IPEndPoint(IPAddress.Any, 0);
+        server.ReceiveFrom(new byte[16], ref client);
+        Assert.Equal(address, ((IPEndPoint)client).Address);
+    }
 
     [Fact]
     public void A_dump_falls_back_and_arrives() => NetworkNamespace.Run(netlink =>
@@ -86,7 +113,7 @@ public sealed class ClassicSocketTests
     public void A_closed_port_is_noticed_and_sending_goes_on()
     {
         var server = Receiver();
-        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, segmented: true);
+        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, localAddress: null, segmented: true);
         var port = ((IPEndPoint)server.LocalEndPoint!).Port;
         server.Dispose();
         for (var i = 0; i < 3; i++)
@@ -107,7 +134,7 @@ public sealed class ClassicSocketTests
     public void Requests_are_taken_many_at_once_and_cut_to_what_a_request_needs()
     {
         using var server = Receiver();
-        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, segmented: true);
+        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, localAddress: null, segmented: true);
         SendOne(socket, [0]);
         socket.Flush();
         EndPoint client = new IPEndPoint(IPAddress.Any, 0);
@@ -131,7 +158,7 @@ public sealed class ClassicSocketTests
     public void Sending_and_taking_allocate_nothing()
     {
         using var server = Receiver();
-        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, segmented: true);
+        using var socket = new ClassicSocket((IPEndPoint)server.LocalEndPoint!, localPort: 0, localAddress: null, segmented: true);
         long before = 0;
         for (var round = 0; round < 200; round++)
         {

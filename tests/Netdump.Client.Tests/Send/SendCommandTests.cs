@@ -19,6 +19,7 @@ public class SendCommandTests
     [InlineData("send vmcore --classic --server :1")]
     [InlineData("send vmcore --classic --server h --port 70000")]
     [InlineData("send vmcore --classic --server h --local-port 0")]
+    [InlineData("send vmcore --classic --server h --local-address h")]
     [InlineData("send vmcore --classic --server h --profile E")]
     [InlineData("send vmcore --classic --server h --timeout 0")]
     public void Wrong_usage_is_exit_code_2(string line)
@@ -47,6 +48,8 @@ public class SendCommandTests
             Expect("this is a kdump-compressed dump", SharedData.File("linux-6.1-sysrq", "vmcore.kdump-zlib-d31"), "127.0.0.1");
             Expect("server no-such-host.invalid cannot be resolved", dump.Path, "no-such-host.invalid");
             Expect("Could not find file", dump.Path + ".none", "127.0.0.1");
+            Expect("192.0.2.1 is not an address of this machine", dump.Path, "127.0.0.1", "--local-address", "192.0.2.1");
+            Expect("::1 is not an address of this machine that can send to 127.0.0.1", dump.Path, "127.0.0.1", "--local-address", "::1");
             gone.Dispose();
             Expect("nothing listens at 127.0.0.1:" + port, dump.Path, "127.0.0.1:" + port, "--timeout", "1");
         }
@@ -79,6 +82,19 @@ public class SendCommandTests
         Assert.Equal($"sending 1 MB to 127.0.0.1:{server.Address.Port}", lines[0]);
         Assert.Equal($"127.0.0.1:{server.Address.Port} answered", lines[1]);
         Assert.StartsWith($"done: {dump.Source.RamPages} pages in ", lines[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_dump_goes_from_the_address_that_was_given_and_without_segmentation()
+    {
+        using var dump = new DumpFile();
+        using var server = new SessionServer();
+        var served = server.Serve();
+        var (code, _, error) = Run("send", dump.Path, "--classic", "--server", $"{server.Address}", "--local-address", "127.1.2.3", "--plain");
+        Assert.Equal((0, ""), (code, error));
+        Assert.Equal(ClassicEndReason.Finished, await served);
+        Assert.Equal(IPAddress.Parse("127.1.2.3"), server.Client?.Address);
+        Assert.Equal(dump.Memory(), server.Memory);
     }
 
     [Fact]

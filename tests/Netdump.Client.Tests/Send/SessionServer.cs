@@ -16,6 +16,9 @@ internal sealed class SessionServer : IDisposable
 
     public IPEndPoint Address => (IPEndPoint)_socket.LocalEndPoint!;
 
+    /// <summary>Where the last datagram came from.</summary>
+    public IPEndPoint? Client { get; private set; }
+
     public byte[] Memory { get; private set; } = [];
 
     public byte[] Header { get; private set; } = [];
@@ -120,6 +123,7 @@ internal sealed class SessionServer : IDisposable
             EndPoint from = new IPEndPoint(IPAddress.Any, 0);
             var length = _socket.ReceiveFrom(packet, ref from);
             client = from;
+            Client = (IPEndPoint)from;
             return length;
         }
         catch (SocketException)
