@@ -154,7 +154,7 @@ public sealed class VmcoreFile : IDisposable
 
     /// <summary>Finds the dead kernel's log, to go through it record by record in little memory.</summary>
     /// <exception cref="VmcoreFormatException">The log cannot be found in this dump; the message says why.</exception>
-    public LogRing OpenLog() => KernelLog.Open(OpenKernelMemory().Read, RequireInfo());
+    public KernelLog OpenLog() => KernelLog.Open(OpenKernelMemory().Read, RequireInfo());
 
     /// <inheritdoc/>
     public void Dispose()

@@ -15,6 +15,9 @@ internal static class SharedData
 
     public static string File(string crash, string name) => Path.Combine(Root, crash, name);
 
+    /// <summary>A packed file of a crash, unpacked once.</summary>
+    public static string UnpackedPath(string crash, string name) => crash == "linux-7.3-sysrq-full" && name == "vmcore.elf.zst" ? FullCore : Unpack(crash, name);
+
     public static byte[] Unpacked(string crash, string name) => System.IO.File.ReadAllBytes(Unpack(crash, name));
 
     private static string Find()

@@ -18,6 +18,7 @@ public static class RootProgram
           netdump send vmcore --classic --server 10.0.0.2
           netdump test               crashes this host, to see the dump arrive
           netdump info vmcore        says of which kernel a dump is, and whether it is complete
+          netdump dmesg vmcore       prints the log of the kernel that died
         """;
 
     /// <summary>Runs the command line; the exit code is 0, 1 for a failure or 2 for wrong usage.</summary>
@@ -26,7 +27,7 @@ public static class RootProgram
         var root = new RootCommand(Description)
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(),
-            InfoCommand.Create(), ReadCommand.Create(), TestCommand.Create(),
+            InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), TestCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);

@@ -146,7 +146,9 @@ public sealed class DumpSource : IDisposable
                 LogTrouble = failure.Message;
                 yield break;
             }
-            yield return records.Current;
+            // A record without its text is a gap in the numbers: the server marks those.
+            if (records.Current.Damage != RecordDamage.Lost)
+                yield return records.Current;
         }
     }
 

@@ -1,7 +1,26 @@
 namespace Netdump.Vmcore.Log;
 
+/// <summary>What is wrong with a record.</summary>
+public enum RecordDamage
+{
+    /// <summary>Nothing: it is as the kernel wrote it.</summary>
+    None,
+
+    /// <summary>The end of its text is gone: other records, or nothing that is in the dump, lie there.</summary>
+    Cut,
+
+    /// <summary>All of its text is gone.</summary>
+    Lost,
+
+    /// <summary>Its writer never finished it: the text is what stood there when the kernel died.</summary>
+    Uncommitted,
+}
+
 /// <summary>One record of the dead kernel's log.</summary>
-/// <param name="Sequence">The kernel's running number of the record; the same as in /dev/kmsg and extended netconsole.</param>
+/// <param name="Sequence">
+/// The kernel's running number of the record; the same as in /dev/kmsg and extended netconsole. Kernels before 5.10 do not keep it with the
+/// record: then it counts from 0 for the oldest that is still there.
+/// </param>
 /// <param name="Nanoseconds">Nanoseconds since boot.</param>
 /// <param name="Facility">syslog facility, 0 for the kernel's own.</param>
 /// <param name="Level">syslog level, 0 (emergency) to 7 (debug).</param>
@@ -16,9 +35,18 @@ public readonly record struct LogRecord(
 {
     private const uint ProcessorBit = 1u << 31;
 
+    /// <summary>Whether the text is torn, and how.</summary>
+    public RecordDamage Damage { get; init; }
+
+    /// <summary>Whether this kernel says who printed a record (kernels before 5.10 do when built with PRINTK_CALLER).</summary>
+    public bool HasCaller { get; init; }
+
     /// <summary>The thread that printed the record; null when a CPU did outside of any thread.</summary>
     public int? Thread => (CallerId & ProcessorBit) == 0 ? (int)CallerId : null;
 
     /// <summary>The CPU that printed the record outside of any thread; null when a thread did.</summary>
     public int? Processor => (CallerId & ProcessorBit) != 0 ? (int)(CallerId & ~ProcessorBit) : null;
+
+    /// <summary>The caller in the kernel's notation: <c>T1</c> for a thread, <c>C0</c> for a CPU; null when the kernel does not say.</summary>
+    public string? Caller => !HasCaller ? null : Processor is { } processor ? $"C{processor}" : $"T{Thread}";
 }

@@ -5,7 +5,7 @@ using Netdump.Vmcore.Memory;
 namespace Netdump.Vmcore.Log;
 
 /// <summary>The kernel's lockless log ring (kernel/printk/printk_ringbuffer.c): a ring of descriptors, one of infos, and one of text blocks.</summary>
-public sealed class LogRing
+public sealed class LogRing : KernelLog
 {
     // The kernel allows a text ring of 2^31 bytes, and gives it a descriptor for each 32 bytes: rings beyond 2^24 records were never seen.
     private const int MaximumCountBits = 24;
@@ -14,6 +14,8 @@ public sealed class LogRing
     private const ulong SmallestPage = 4096;
     private const int BlockHeader = 8;
     private const ulong IdMask = (1UL << 62) - 1; // the top two bits of a descriptor's word are its state
+    private const ulong Reserved = 0;
+    private const ulong Reusable = 3;
     private const ulong LposWithoutData = 3; // begin = next = 3: a record whose text is empty
 
     private readonly MemoryReader _memory;
@@ -30,7 +32,7 @@ public sealed class LogRing
     {
         _memory = memory;
         _layout = new LogRingLayout(info);
-        var ring = Word(info.Symbol("prb") ?? throw LogRingLayout.Missing("SYMBOL(prb)"), "prb");
+        var ring = Word(info.Symbol("prb") ?? throw Missing("SYMBOL(prb)"), "prb");
         var descriptorRing = unchecked(ring + (ulong)_layout.DescriptorRing);
         var textRing = unchecked(ring + (ulong)_layout.TextRing);
         _countBits = Bits(unchecked(descriptorRing + (ulong)_layout.CountBits), MaximumCountBits, "count_bits");
@@ -48,8 +50,9 @@ public sealed class LogRing
     /// <summary>Bytes in the ring of text.</summary>
     public long TextCapacity => 1L << _sizeBits;
 
-    /// <summary>Goes through the records that are complete, oldest first. Records whose pages are not in the dump are left out.</summary>
-    public IEnumerable<LogRecord> Records()
+    /// <inheritdoc/>
+    /// <remarks>Records whose descriptors or infos lie in pages that are not in the dump are not known, and do not come.</remarks>
+    public override IEnumerable<LogRecord> Records(bool uncommitted = false)
     {
         // Ids wrap at 2^62; a sound ring holds at most Capacity of them.
         var total = (int)Math.Min(((_head - _tail) & IdMask) + 1, (ulong)Capacity);
@@ -69,7 +72,7 @@ public sealed class LogRing
             {
                 var found = TryRecord(
                     (id + (ulong)i) & IdMask, descriptors.AsSpan(i * _layout.DescriptorSize, _layout.DescriptorSize),
-                    infos.AsSpan(i * _layout.InfoSize, _layout.InfoSize), out var record);
+                    infos.AsSpan(i * _layout.InfoSize, _layout.InfoSize), uncommitted, out var record);
                 if (!found)
                     continue;
                 textLeft -= record.Text.Length;
@@ -92,19 +95,26 @@ public sealed class LogRing
         return (got / size, Math.Min((got + endOfPage + size - 1) / size, count) - got / size);
     }
 
-    private bool TryRecord(ulong id, ReadOnlySpan<byte> descriptor, ReadOnlySpan<byte> info, out LogRecord record)
+    private bool TryRecord(ulong id, ReadOnlySpan<byte> descriptor, ReadOnlySpan<byte> info, bool uncommitted, out LogRecord record)
     {
         record = default;
         var state = BinaryPrimitives.ReadUInt64LittleEndian(descriptor[_layout.State..]);
         if ((state & IdMask) != id)
             return false; // the descriptor serves another record by now
-        if (state >> 62 is not (1 or 2))
-            return false; // only committed and finalized ones are complete
+        var isReserved = state >> 62 == Reserved;
+        if (state >> 62 == Reusable || (isReserved && !uncommitted))
+            return false; // committed and finalized ones are complete
         var begin = BinaryPrimitives.ReadUInt64LittleEndian(descriptor[_layout.Begin..]);
         var next = BinaryPrimitives.ReadUInt64LittleEndian(descriptor[_layout.Next..]);
-        var length = BinaryPrimitives.ReadUInt16LittleEndian(info[_layout.TextLength..]);
-        if (!TryText(id, begin, next, length, out var text))
-            return false;
+        int length = BinaryPrimitives.ReadUInt16LittleEndian(info[_layout.TextLength..]);
+        var damage = Text(id, begin, next, isReserved ? ushort.MaxValue : length, out var text);
+        if (isReserved)
+        {
+            // The length is the last that is written: the text ends where the writer stopped, or at the block's end.
+            var end = text.Span.IndexOf((byte)0);
+            text = end < 0 ? text : text[..end];
+            damage = RecordDamage.Uncommitted;
+        }
 
         // facility and flags/level follow text_len in every layout; they are not exported.
         var facility = info[_layout.TextLength + 2];
@@ -114,15 +124,19 @@ public sealed class LogRing
             BinaryPrimitives.ReadUInt64LittleEndian(info[_layout.Time..]),
             facility, (byte)(flags >> 5), (byte)(flags & 0x1f),
             _layout.Caller < 0 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(info[_layout.Caller..]), text,
-            Name(info, _layout.Subsystem, _layout.SubsystemLength), Name(info, _layout.Device, _layout.DeviceLength));
+            Name(info, _layout.Subsystem, _layout.SubsystemLength), Name(info, _layout.Device, _layout.DeviceLength))
+        {
+            Damage = damage,
+            HasCaller = _layout.Caller >= 0,
+        };
         return true;
     }
 
-    private bool TryText(ulong id, ulong begin, ulong next, int length, out ReadOnlyMemory<byte> text)
+    private RecordDamage Text(ulong id, ulong begin, ulong next, int length, out ReadOnlyMemory<byte> text)
     {
         text = default;
         if ((begin & 1) != 0 || (next & 1) != 0)
-            return begin == LposWithoutData && next == LposWithoutData;
+            return begin == LposWithoutData && next == LposWithoutData ? RecordDamage.None : RecordDamage.Lost;
 
         // Positions run on for ever; a block that does not fit before the ring's end lies at its start. Whether it was moved there is told by
         // the position of its last byte: newer kernels let a block end exactly at the ring's end, older ones move that too.
@@ -131,16 +145,15 @@ public sealed class LogRing
         var start = wrapped ? 0 : begin & mask;
         var room = wrapped ? next & mask : unchecked(next - begin);
         if (room < BlockHeader || room > mask + 1 - start)
-            return false;
+            return RecordDamage.Lost;
         Span<byte> header = stackalloc byte[BlockHeader];
         var at = unchecked(_data + start);
         if (_memory(at, header) != BlockHeader || (BinaryPrimitives.ReadUInt64LittleEndian(header) & IdMask) != id)
-            return false; // not this record's block
+            return RecordDamage.Lost; // not this record's block
         var bytes = new byte[(int)Math.Min((ulong)length, room - BlockHeader)];
-        if (_memory(unchecked(at + BlockHeader), bytes) != bytes.Length)
-            return false;
-        text = bytes;
-        return true;
+        var got = _memory(unchecked(at + BlockHeader), bytes);
+        text = bytes.AsMemory(0, got);
+        return got == length ? RecordDamage.None : got == 0 ? RecordDamage.Lost : RecordDamage.Cut;
     }
 
     private static string? Name(ReadOnlySpan<byte> info, int offset, int length)

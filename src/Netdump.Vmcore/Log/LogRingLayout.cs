@@ -79,13 +79,11 @@ internal sealed class LogRingLayout
 
     public int DeviceLength { get; }
 
-    public static VmcoreFormatException Missing(string key) => new(-1, $"VMCOREINFO has no {key}: the kernel's log cannot be found");
-
-    private int Offset(string member) => _info.Offset(member) ?? throw Missing($"OFFSET({member})");
+    private int Offset(string member) => _info.Offset(member) ?? throw KernelLog.Missing($"OFFSET({member})");
 
     private int Size(string type)
     {
-        var size = _info.Size(type) ?? throw Missing($"SIZE({type})");
+        var size = _info.Size(type) ?? throw KernelLog.Missing($"SIZE({type})");
         return size <= LargestStructure ? size : throw new VmcoreFormatException(-1, $"SIZE({type}) is {size}, {LargestStructure} at most can be");
     }
 

@@ -62,6 +62,34 @@ public sealed class DumpCommandTests : IDisposable
         JsonElement Json(string name) => JsonDocument.Parse(output).RootElement.GetProperty(name);
     }
 
+    [Fact]
+    public void Dmesg_prints_the_log_in_all_its_forms()
+    {
+        File.WriteAllBytes(_dump, SyntheticDump.Make("first words", "two\nlines", "euro \u20ac and \u001b[2J"));
+        Assert.Equal(
+            (0, "[    0.000001] first words\n[    0.000002] two\n[    0.000002] lines\n[    0.000003] euro \u20ac and \\x1b[2J\n", ""), Run("dmesg", _dump));
+        Assert.StartsWith(
+            "kern  :emerg : [    0.000001] [    T0] first words\nkern  :emerg : [    0.000002] [    T0] two\nkern  :emerg : [    0.000002] [    T0] lines\n",
+            Run("dmesg", "-x", _dump).Output, StringComparison.Ordinal);
+        Assert.Contains("[    0.000002] [      T0] two\n                          lines\n", Run("dmesg", "--format", "makedumpfile", _dump).Output, StringComparison.Ordinal);
+        Assert.Contains("[    0.000003] euro ... and .[2J\n", Run("dmesg", "--format", "crash", _dump).Output, StringComparison.Ordinal);
+        JsonElement[] json = [.. Run("dmesg", "--json", _dump).Output.TrimEnd('\n').Split('\n').Select(l => JsonDocument.Parse(l).RootElement)];
+        Assert.Equal(["first words", "two\nlines", "euro \u20ac and \u001b[2J"], json.Select(j => j.GetProperty("text").GetString()));
+        Assert.Equal((1, 1000, "T0"), (json[0].GetProperty("sequence").GetInt32(), json[0].GetProperty("nanoseconds").GetInt32(), json[0].GetProperty("caller").GetString()));
+    }
+
+    [Fact]
+    public void Dmesg_marks_what_is_torn()
+    {
+        LogPrinter printer = new(LogFormat.Dmesg, decode: false, Vmcore.Machines.X64);
+        Vmcore.Log.LogRecord record = new(7, 5_000_000_000, 0, 6, 0, 1, "half a te"u8.ToArray(), null, null);
+        Assert.Equal("[    5.000000] half a te <the rest of this record is lost>\n", Print(record with { Damage = Vmcore.Log.RecordDamage.Cut }));
+        Assert.Equal("[    5.000000] <this record's text is lost>\n", Print(record with { Text = default, Damage = Vmcore.Log.RecordDamage.Lost }));
+        Assert.Contains("\"damage\":\"cut\"", System.Text.Encoding.UTF8.GetString(new LogPrinter(LogFormat.Json, false, 62).Print(record with { Damage = Vmcore.Log.RecordDamage.Cut })), StringComparison.Ordinal);
+
+        string Print(Vmcore.Log.LogRecord torn) => System.Text.Encoding.UTF8.GetString(printer.Print(torn));
+    }
+
     [Theory]
     [InlineData("read FILE 100000000 16 --physical", "physical address 0x100000000: page 0x100000 is no memory")]
     [InlineData("read FILE 123456789 16", "0x123456789")]
@@ -80,6 +108,8 @@ public sealed class DumpCommandTests : IDisposable
     [InlineData("read FILE 0 0", "number of bytes")]
     [InlineData("read FILE 0", "LENGTH")]
     [InlineData("info", "FILE")]
+    [InlineData("dmesg FILE --format json", "json")]
+    [InlineData("dmesg FILE --json --format crash", "--format")]
     public void Wrong_usage_is_exit_code_2(string line, string word)
     {
         (int exit, _, string error) = Run([.. line.Split(' ').Select(w => w == "FILE" ? _dump : w)]);

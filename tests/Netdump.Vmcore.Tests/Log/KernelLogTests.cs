@@ -58,7 +58,7 @@ public class KernelLogTests
     }
 
     [Fact]
-    public void Item60_only_complete_records_of_their_own_descriptor_and_block_are_read()
+    public void Item60_only_complete_records_of_their_own_descriptor_are_read_and_the_text_only_of_their_own_block()
     {
         var ring = new SyntheticRing();
         ring.Ids(10, 16);
@@ -69,9 +69,13 @@ public class KernelLogTests
         ring.Descriptor(13 + 8, 2, 0, 0x20); // the slot serves a later record
         Whole(ring, 14, 2, 4);
         ring.Block(4 * 32, 99, "not this record's"u8);
+        Whole(ring, 15, 2, 5);
         ring.Descriptor(15, 2, 1, 1); // its data was lost
         Whole(ring, 16, 2, 6);
-        Assert.Equal(["record 10", "record 16"], KernelLog.Read(ring.Read, ring.Info).Select(Text));
+        var records = KernelLog.Read(ring.Read, ring.Info);
+        Assert.Equal(["record 10", "", "", "record 16"], records.Select(Text));
+        Assert.Equal([RecordDamage.None, RecordDamage.Lost, RecordDamage.Lost, RecordDamage.None], records.Select(r => r.Damage));
+        Assert.Equal([10UL, 14UL, 15UL, 16UL], records.Select(r => r.Sequence));
     }
 
     [Fact]
@@ -87,6 +91,7 @@ public class KernelLogTests
         Assert.Equal([7UL, 8UL], records.Select(r => r.Sequence));
         Assert.Equal(0, records[0].Text.Length);
         Assert.Equal(24, records[1].Text.Length);
+        Assert.Equal((RecordDamage.None, RecordDamage.Cut), (records[0].Damage, records[1].Damage));
     }
 
     [Theory]
@@ -95,14 +100,29 @@ public class KernelLogTests
     [InlineData(0x20, 0x18)]
     [InlineData(0x20, 0x320)] // longer than the ring
     [InlineData(0xf8, 0x2f8)]
-    public void Item60_blocks_of_impossible_size_are_left_out(ulong begin, ulong next)
+    public void Item60_a_block_of_impossible_size_is_a_lost_text(ulong begin, ulong next)
     {
         var ring = new SyntheticRing();
         ring.Ids(2, 2);
         ring.Descriptor(2, 2, begin, next);
         ring.Information(2, 1, 4);
         ring.Block(begin & 0xff, 2, "text"u8);
-        Assert.Empty(KernelLog.Read(ring.Read, ring.Info));
+        var record = Assert.Single(KernelLog.Read(ring.Read, ring.Info));
+        Assert.Equal((RecordDamage.Lost, 0), (record.Damage, record.Text.Length));
+    }
+
+    [Fact]
+    public void A_record_whose_writer_died_inside_comes_on_request()
+    {
+        var ring = new SyntheticRing();
+        ring.Ids(10, 11);
+        Whole(ring, 10, 2, 0);
+        Whole(ring, 11, 0, 1);
+        ring.Information(11, 11, 0); // the length is written last
+        Assert.Equal(["record 10"], KernelLog.Open(ring.Read, ring.Info).Records().Select(Text));
+        var all = KernelLog.Open(ring.Read, ring.Info).Records(uncommitted: true).ToList();
+        Assert.Equal(["record 10", "record 11"], all.Select(Text));
+        Assert.Equal(RecordDamage.Uncommitted, all[1].Damage);
     }
 
     [Fact]

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Text;
+using Netdump.Vmcore.Log;
+
+namespace Netdump.Client.Commands;
+
+/// <summary><c>netdump dmesg</c>: the dead kernel's log, out of a dump.</summary>
+internal static class DmesgCommand
+{
+    private const int Batch = 64 << 10;
+
+    private const string Examples = """
+        netdump dmesg vmcore | less
+        netdump dmesg vmcore.zst -x | grep ':err'
+        netdump dmesg vmcore --json | jq -r 'select(.level < 4) | .text'
+        netdump dmesg vmcore --format makedumpfile      as makedumpfile --dump-dmesg prints it
+        """;
+
+    public static Command Create()
+    {
+        var files = DumpArgument.OneOrSplit();
+        var format = new Option<LogFormat>("--format", "-f")
+        {
+            Description = "As the kernel's own dmesg prints, or byte for byte as other tools do",
+            HelpName = "dmesg|makedumpfile|crash",
+            DefaultValueFactory = _ => LogFormat.Dmesg,
+        };
+        format.AcceptOnlyFromAmong(StringComparer.Ordinal, "dmesg", "makedumpfile", "crash");
+        var decode = new Option<bool>("--decode", "-x") { Description = "Facility, level and caller before each line" };
+        var uncommitted = new Option<bool>("--uncommitted") { Description = "Also records whose writer died inside, marked" };
+        var json = new Option<bool>("--json") { Description = "One JSON object a record and line" };
+        var command = new CommandWithExamples(
+            "dmesg", "Prints the dead kernel's log, found by nothing but what is in the dump. Torn records are marked. Exit code 1 when there is no log.", Examples)
+        {
+            files, format, decode, uncommitted, json,
+        };
+        command.Validators.Add(r =>
+        {
+            if ((r.GetValue(json) || r.GetValue(decode)) && r.GetValue(format) != LogFormat.Dmesg)
+                r.AddError("--json and --decode are forms of their own: leave --format out.");
+        });
+        command.SetAction(p =>
+        {
+            var paths = p.GetRequiredValue(files);
+            using var dump = DumpArgument.Open(paths);
+            var records = DumpArgument.Explain(string.Join(", ", paths), dump.OpenLog).Records(p.GetValue(uncommitted));
+            Print(records, new LogPrinter(p.GetValue(json) ? LogFormat.Json : p.GetValue(format), p.GetValue(decode), dump.Machine), Console.Out);
+            return 0;
+        });
+        return command;
+    }
+
+    // Every form is UTF-8, most of it ASCII. Many records at a time: the console's writer makes a call of each.
+    private static void Print(IEnumerable<LogRecord> records, LogPrinter printer, TextWriter output)
+    {
+        var text = new StringBuilder();
+        foreach (var record in records)
+        {
+            text.Append(Encoding.UTF8.GetString(printer.Print(record)));
+            if (text.Length < Batch)
+                continue;
+            output.Write(text);
+            text.Clear();
+        }
+        output.Write(text);
+    }
+}

@@ -1,0 +1,57 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
+namespace Netdump.Vmcore.Log;
+
+/// <summary>Records as other tools print them, byte for byte, for those who compare or have scripts that read them.</summary>
+/// <remarks>Both leave out records without text, and neither escapes a backslash: the text forms are ambiguous.</remarks>
+public static class ToolLogText
+{
+    private const int CallerWidth = 8;
+
+    /// <summary>As <c>makedumpfile --dump-dmesg</c> (1.7.5 and later) prints a record.</summary>
+    /// <param name="output">Receives the line or lines.</param>
+    /// <param name="record">The record.</param>
+    /// <param name="machine">The dumped machine (<see cref="Machines"/>): the tool runs there, and its char is signed on x86_64 and not on arm64.</param>
+    public static void WriteMakedumpfile(IBufferWriter<byte> output, in LogRecord record, ushort machine)
+    {
+        if (record.Text.IsEmpty)
+            return;
+        var prefix = Time(record);
+        if (record.Caller is { } caller)
+            prefix += $"[{caller,CallerWidth}] ";
+        Write(output, prefix, record.Text.Span, machine == Machines.Arm64 ? static b => $"\\x{b:x2}" : static b => $"\\x{(int)(sbyte)b:x2}");
+    }
+
+    /// <summary>As crash's command <c>log</c> prints a record.</summary>
+    /// <param name="output">Receives the line or lines.</param>
+    /// <param name="record">The record.</param>
+    public static void WriteCrash(IBufferWriter<byte> output, in LogRecord record)
+    {
+        if (!record.Text.IsEmpty)
+            Write(output, Time(record), record.Text.Span, static _ => ".");
+    }
+
+    private static void Write(IBufferWriter<byte> output, string prefix, ReadOnlySpan<byte> text, Func<byte, string> escape)
+    {
+        Encoding.ASCII.GetBytes(prefix, output);
+        foreach (var value in text)
+        {
+            if (value == '\n')
+            {
+                output.Write("\n"u8);
+                output.GetSpan(prefix.Length)[..prefix.Length].Fill((byte)' ');
+                output.Advance(prefix.Length);
+            }
+            else if (value is >= 0x20 and < 0x7f or (byte)'\t' or 0x0b or 0x0c or (byte)'\r')
+                output.Write([value]);
+            else
+                Encoding.ASCII.GetBytes(escape(value), output);
+        }
+        output.Write("\n"u8);
+    }
+
+    private static string Time(in LogRecord record) =>
+        string.Create(CultureInfo.InvariantCulture, $"[{record.Nanoseconds / 1_000_000_000,5}.{record.Nanoseconds / 1000 % 1_000_000:d6}] ");
+}
