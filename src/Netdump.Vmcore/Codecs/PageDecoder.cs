@@ -83,9 +83,9 @@ public sealed unsafe class PageDecoder : IDisposable
                 return stream.ReadAtLeast(page, page.Length, throwOnEndOfStream: false) == page.Length && stream.ReadByte() < 0
                     && HasAdler32(input, page);
             }
-            catch (InvalidDataException)
+            catch (Exception corrupt) when (corrupt is InvalidDataException or IOException)
             {
-                return false;
+                return false; // zlib itself fails with the second: the stream asks for a dictionary
             }
         }
     }

@@ -116,6 +116,16 @@ public sealed partial class PageCodecTests
     }
 
     [Fact]
+    public void Item63_a_zlib_stream_that_asks_for_a_dictionary_is_no_page()
+    {
+        byte[] asking = [0x78, 0xbb, 1, 2, 3, 4, 5, 6, 7, 8];
+        using var native = new PageDecoder();
+        using var managed = new PageDecoder(mayBeNative: false);
+        Assert.False(native.TryDecode(PageCodec.Zlib, asking, new byte[4096]));
+        Assert.False(managed.TryDecode(PageCodec.Zlib, asking, new byte[4096]));
+    }
+
+    [Fact]
     public void Item64_a_page_that_inflates_to_more_is_refused()
     {
         var large = new byte[1 << 20];
