@@ -123,7 +123,7 @@ public sealed unsafe partial class DumpWindows : IDisposable
 
         public void SetRead(long start, DumpBytes bytes, int windowLength)
         {
-            _buffer ??= GC.AllocateUninitializedArray<byte>(windowLength);
+            _buffer ??= GC.AllocateUninitializedArray<byte>((int)Math.Min(windowLength, bytes.Length));
             Length = bytes.Read(start, _buffer);
             Start = start;
         }

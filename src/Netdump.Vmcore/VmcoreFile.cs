@@ -124,17 +124,7 @@ public sealed class VmcoreFile : IDisposable
                 files.Add(bytes);
                 wrapping = files.Count == 1 ? around : wrapping with { IsWhole = wrapping.IsWhole && around.IsWhole };
             }
-            Span<byte> start = stackalloc byte[16];
-            start = start[..files[0].Read(0, start)];
-            if (KdumpHeader.IsKdump(start))
-            {
-                var set = KdumpSet.Join(files);
-                return new VmcoreFile(set) { Wrapping = wrapping, IsUnfinished = set.IsMarkedIncomplete || !wrapping.IsWhole };
-            }
-            if (files.Count > 1)
-                throw new VmcoreFormatException(0, $"{paths[0]} is no part of a split dump, which only kdump-compressed ones are");
-            var elf = DumpNotes.ReadHeader(files[0]);
-            return new VmcoreFile(files[0], elf) { Wrapping = wrapping, IsUnfinished = elf.IsMarkedIncomplete || !wrapping.IsWhole };
+            return Of(files, wrapping);
         }
         catch
         {
@@ -142,6 +132,24 @@ public sealed class VmcoreFile : IDisposable
                 file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Reads headers and notes of files that are open, and free of what was around them.</summary>
+    /// <param name="files">The files; they become the dump's when this succeeds.</param>
+    /// <param name="wrapping">What was around them.</param>
+    internal static VmcoreFile Of(IReadOnlyList<DumpBytes> files, DumpWrapping wrapping)
+    {
+        Span<byte> start = stackalloc byte[16];
+        start = start[..files[0].Read(0, start)];
+        if (KdumpHeader.IsKdump(start))
+        {
+            var set = KdumpSet.Join(files);
+            return new VmcoreFile(set) { Wrapping = wrapping, IsUnfinished = set.IsMarkedIncomplete || !wrapping.IsWhole };
+        }
+        if (files.Count > 1)
+            throw new VmcoreFormatException(0, $"{files[0].Path} is no part of a split dump, which only kdump-compressed ones are");
+        var elf = DumpNotes.ReadHeader(files[0]);
+        return new VmcoreFile(files[0], elf) { Wrapping = wrapping, IsUnfinished = elf.IsMarkedIncomplete || !wrapping.IsWhole };
     }
 
     /// <summary>The dead kernel's virtual memory, with a cache of its own: one for each thread.</summary>

@@ -40,7 +40,7 @@ public sealed class FuzzTests
         byte[][] corpus = [.. Corpus.Of(target).Select(file => file.Bytes)];
         InstrumentedWorld world = InstrumentedWorld.Instance;
         var running = Task.Factory.StartNew(
-            () => world.Run(target, corpus, iterations, seed), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => world.Run(target, corpus, (int)(iterations * FuzzTarget.Of(target).Share), seed), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         Assert.True(running.Wait(Limit), Describe(target, world.Current, "it does not end"));
         return running.Result;
     }

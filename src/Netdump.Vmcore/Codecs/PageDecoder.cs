@@ -73,6 +73,8 @@ public sealed unsafe class PageDecoder : IDisposable
 
     private static bool Inflate(ReadOnlySpan<byte> input, Span<byte> page)
     {
+        if (input.IsEmpty)
+            return false;
         fixed (byte* from = input)
         {
             using var memory = new UnmanagedMemoryStream(from, input.Length);

@@ -12,6 +12,9 @@ public abstract class FuzzTarget
     /// <summary>Longest input that is made, in bytes.</summary>
     public virtual int MaximumLength => 4096;
 
+    /// <summary>Part of the usual number of inputs it gets: less than 1 for a target whose inputs take long.</summary>
+    public virtual double Share => 1;
+
     /// <summary>Most bytes of garbage that one input may cost.</summary>
     public virtual long MaximumAllocation => 64 << 20;
 

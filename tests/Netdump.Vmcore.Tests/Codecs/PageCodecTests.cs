@@ -148,6 +148,21 @@ public sealed partial class PageCodecTests
     }
 
     [Theory]
+    [InlineData(PageCodec.Zlib, "")]
+    [InlineData(PageCodec.Zlib, "78bb0000000100000000")] // asks for a dictionary
+    [InlineData(PageCodec.Lzo, "")]
+    [InlineData(PageCodec.Snappy, "")]
+    [InlineData(PageCodec.Zstd, "")]
+    public void Item63_a_page_of_no_bytes_or_with_a_dictionary_is_none(PageCodec codec, string hexadecimal)
+    {
+        foreach (var native in (bool[])[true, false])
+        {
+            using var decoder = new PageDecoder(native);
+            Assert.False(decoder.TryDecode(codec, Convert.FromHexString(hexadecimal), new byte[4096]));
+        }
+    }
+
+    [Theory]
     [InlineData(0x01 | 0x20u, null, "names more than one codec")]
     [InlineData(0u, 4095u, "without a codec")]
     [InlineData(0x20u, 4097u, "page_desc.size is 4097")]
