@@ -27,7 +27,7 @@ public sealed class KdumpHeaders : FuzzTarget
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        using MemoryDump file = new(MemoryDump.LayOut(input, Places, 32768));
+        using MemoryBytes file = new(MemoryDump.LayOut(input, Places, 32768));
         KdumpHeader header = KdumpHeader.Read(file);
         Require(header.PageCount <= KdumpHeader.PageLimit, "no machine has so many pages");
         Require(header.StartPage <= header.EndPage && header.EndPage <= header.PageCount, "a part is part of the whole");
@@ -58,8 +58,7 @@ public sealed class KdumpFiles : FuzzTarget
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        using MemoryDump bytes = new(MemoryDump.LayOut(input, Places, 8192));
-        using VmcoreFile file = VmcoreFile.Of([bytes], MemoryDump.Unwrapped);
+        using VmcoreFile file = MemoryBytes.Open(MemoryDump.LayOut(input, Places, 8192));
         if (file.Kdump is null) return;
         string? difference = MemoryDump.Differences(file, mostRanges: 8, pagesOfRange: 8);
         Require(difference is null, difference ?? "");
@@ -150,8 +149,7 @@ public sealed class ElfCores : FuzzTarget
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        using MemoryDump bytes = new([.. input]);
-        using VmcoreFile file = VmcoreFile.Of([bytes], MemoryDump.Unwrapped);
+        using VmcoreFile file = MemoryBytes.Open([.. input]);
         if (file.Elf is null) return;
         string? difference = MemoryDump.Differences(file, mostRanges: 8, pagesOfRange: 4);
         Require(difference is null, difference ?? "");
@@ -194,7 +192,7 @@ public sealed class FlattenedStreams : FuzzTarget
         byte[] file = MemoryDump.LayOut(input, Places, 0);
         using MemoryOutput output = new(Most);
         bool hasEnd = FlattenedArranger.Arrange(new MemoryStream(file), output);
-        using FlattenedBytes inPlace = FlattenedBytes.Open(new MemoryDump(file));
+        using FlattenedBytes inPlace = FlattenedBytes.Open(new MemoryBytes(file));
         Require(inPlace.IsWhole == hasEnd, "a stream has its end mark or not");
         Require(inPlace.Length == output.Length, "the dump ends where its last record does");
         byte[] bytes = new byte[Math.Min(Most, inPlace.Length)];

@@ -1,27 +1,12 @@
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
 using Netdump.Vmcore.Output;
-using Netdump.Vmcore.Packed;
 
 namespace Netdump.Fuzz.Tests.Targets;
 
-/// <summary>A dump file that is in memory.</summary>
-internal sealed class MemoryDump(byte[] file) : DumpBytes("input", file.Length)
+/// <summary>Makes dump files of inputs, and compares the ways to read them.</summary>
+internal static class MemoryDump
 {
-    public static readonly DumpWrapping Unwrapped = new(Packing.None, IsFlattened: false, IsWhole: true);
-
-    public override int Read(long offset, Span<byte> destination)
-    {
-        if (offset < 0 || offset >= file.Length) return 0;
-        int count = (int)Math.Min(destination.Length, file.Length - offset);
-        file.AsSpan((int)offset, count).CopyTo(destination);
-        return count;
-    }
-
-    public override void Dispose()
-    {
-    }
-
     /// <summary>
     /// Lays an input into a file: its parts go to the places where fields are, and what is between those is zero, so that a change hits a
     /// field. The file ends where the input does; one that fills all places is followed by <paramref name="tail"/> zeros.

@@ -70,6 +70,29 @@ public sealed class PackedTests : IDisposable
         Assert.Equal(2, file.ReadLog().Count);
     }
 
+    [Theory]
+    [InlineData(Packing.Zstd)]
+    [InlineData(Packing.Gzip)]
+    public void Item63_a_file_that_unpacks_to_a_thousand_times_its_size_takes_little_memory(Packing packing)
+    {
+        var bomb = Save(Pack(packing, new byte[256 << 20]));
+        Assert.InRange(new FileInfo(bomb).Length, 0, 1 << 20);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<VmcoreFormatException>(() => VmcoreFile.Open(bomb));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
+    }
+
+    [Fact]
+    public void Item63_a_zstd_window_larger_than_any_dump_needs_is_refused()
+    {
+        // A frame header that asks for a window of 2 TiB (RFC 8878, 3.1.1.1.2), and a block of no bytes.
+        var bomb = Save([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8, 0x01, 0x00, 0x00]);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var error = Assert.Throws<VmcoreFormatException>(() => VmcoreFile.Open(bomb));
+        Assert.Contains("corrupt", error.Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
+    }
+
     [Fact]
     public void The_unpacked_file_has_no_name_and_its_zeros_take_no_room()
     {
