@@ -9,12 +9,17 @@ public sealed class DumpServer : IDisposable
     private readonly Command _command;
 
     public DumpServer(string store, params string[] more)
+        : this(store, FreePort(), more) => _command.WaitForLine("listening", TimeSpan.FromSeconds(30));
+
+    private DumpServer(string store, int port, string[] more)
     {
         Store = store;
-        Port = FreePort();
+        Port = port;
         _command = new Command(Workspace.Server, ["--store", store, "--listen", "127.0.0.1", "--port", $"{Port}", .. more]);
-        _command.WaitForLine("listening", TimeSpan.FromSeconds(30));
     }
+
+    /// <summary>A server that is not waited for.</summary>
+    public static DumpServer Begin(string store, int port, params string[] more) => new(store, port, more);
 
     public string Store { get; }
     public int Port { get; }
@@ -30,6 +35,13 @@ public sealed class DumpServer : IDisposable
     {
         _command.Signal(15);
         return _command.WaitForExit(TimeSpan.FromSeconds(30));
+    }
+
+    /// <summary>SIGKILL: it can do nothing more. From any thread; returns when it is gone.</summary>
+    public void Kill()
+    {
+        _command.Signal(9);
+        _command.WaitForExit(TimeSpan.FromSeconds(30));
     }
 
     public void Dispose() => _command.Dispose();

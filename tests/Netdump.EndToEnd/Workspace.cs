@@ -14,6 +14,9 @@ public sealed record TestKernel(string Series, string Release, string Directory)
 /// <summary>Where things lie: the checkout, the published programs, the cache of kernels and judges.</summary>
 public static class Workspace
 {
+    /// <summary>Frame number of the first page of a core of <see cref="WriteCore"/>.</summary>
+    public const int FirstPage = 0x100;
+
     public static string Root { get; } = FindRoot();
     public static string Client { get; } = Existing(Path.Combine(Root, "artifacts/client/netdump"), "make build");
     public static string Server { get; } = Existing(Path.Combine(Root, "artifacts/server/netdump-server"), "make build");
@@ -43,7 +46,7 @@ public static class Workspace
         for (int i = 4; i < pages; i += 5) memory.AsSpan(i * page, page).Clear();
         SyntheticCore core = new();
         core.AddNote("CORE", 1, SyntheticCore.Status(pid: 1));
-        core.AddMemory(0x100000, memory);
+        core.AddMemory(FirstPage * page, memory);
         File.WriteAllBytes(path, core.Build());
     }
 
