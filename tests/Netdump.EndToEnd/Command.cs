@@ -35,6 +35,9 @@ public sealed partial class Command : IDisposable
         _process.BeginErrorReadLine();
     }
 
+    /// <summary>Its process.</summary>
+    public int Id => _process.Id;
+
     public string Output => string.Join('\n', _lines);
 
     /// <summary>Its standard error alone.</summary>

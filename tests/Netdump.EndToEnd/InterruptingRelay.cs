@@ -5,23 +5,23 @@ using System.Net.Sockets;
 namespace Netdump.EndToEnd;
 
 /// <summary>
-/// A path on which the server is killed when so many datagrams of its client have passed since it was started, and which keeps what each
-/// server process asked for.
+/// A path on which something is done, once so many datagrams of the clients have passed since a server was started, while the path stands
+/// still; and which keeps what each server process asked for.
 /// </summary>
-public sealed class KillingRelay : Relay
+public sealed class InterruptingRelay : Relay
 {
     private const int RequestBytes = 24;
     private const int SendMemory = 1;
 
     private readonly ManualResetEventSlim _settled = new();
     private readonly Dictionary<uint, uint> _pageOfNumber = [];
-    private Action? _kill;
+    private Action? _act;
     private long _left;
-    private volatile bool _dead;
+    private volatile bool _done;
     private bool _took;
     private int _quiet;
 
-    public KillingRelay(int serverPort)
+    public InterruptingRelay(int serverPort)
         : base(serverPort) => Start();
 
     /// <summary>Pages that the present server process has asked for, each with how many requests (numbers) it took.</summary>
@@ -30,26 +30,37 @@ public sealed class KillingRelay : Relay
     /// <summary>Requests that were sent again with their number: their answer was late.</summary>
     public long Repeated { get; private set; }
 
-    /// <summary>A server process begins: it is killed after so many datagrams of the client. No server runs at this moment.</summary>
-    public void Begin(long datagrams, Action kill)
+    /// <summary>Why the action failed; null if it did not.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>A server process begins: so many datagrams of clients are let pass, then <paramref name="act"/> is called on the relay's thread. No server runs at this moment.</summary>
+    public void Begin(long datagrams, Action act)
     {
         _settled.Reset();
         Asked = [];
         _pageOfNumber.Clear();
         _left = datagrams;
-        _kill = kill;
-        _dead = false;
+        _act = act;
+        _done = false;
     }
 
-    /// <summary>Waits until the server is dead and all that it sent has passed.</summary>
-    public bool WaitForDeath(TimeSpan limit) => _settled.Wait(limit);
+    /// <summary>Waits until it was done, and nothing comes from the server any more: all that a dead one had sent has passed.</summary>
+    public bool WaitForQuiet(TimeSpan limit) => _settled.Wait(limit);
 
     protected override void PassToServer(ReadOnlySpan<byte> datagram, Socket by, IPEndPoint to)
     {
         Send(datagram, by, to);
-        if (_dead || --_left != 0 || _kill is null) return;
-        _kill();
-        _dead = true;
+        if (_done || --_left != 0 || _act is null) return;
+        try
+        {
+            _act();
+        }
+        catch (Exception e)
+        {
+            Failure = e; // the test sees it by what then does not come; its process must not end
+        }
+
+        _done = true;
     }
 
     protected override void PassToClient(ReadOnlySpan<byte> datagram, Socket by, IPEndPoint to)
@@ -67,8 +78,8 @@ public sealed class KillingRelay : Relay
 
     protected override void Idle()
     {
-        // The process is gone, so everything it sent lay here already when the second round began.
-        _quiet = _dead && !_took ? _quiet + 1 : 0;
+        // Everything that a process sent which is gone lay here already when the second round began.
+        _quiet = _done && !_took ? _quiet + 1 : 0;
         if (_quiet == 2) _settled.Set();
         _took = false;
     }
