@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Netdump.Vmcore.Tests;
 
 namespace Netdump.EndToEnd;
 
@@ -8,6 +9,9 @@ public partial class DocumentationTests
     private const string Server = "netdump-server --store ./crash --listen 127.0.0.1 --port 6666";
     private const string Send = "netdump send vmcore --classic --server 127.0.0.1:6666";
 
+    private const string Filter = "netdump filter vmcore vmcore.small";
+    private const string Dmesg = "netdump dmesg vmcore.small | grep 'Kernel panic'";
+
     /// <summary>Commands of the README and the tests that run them.</summary>
     private static readonly Dictionary<string, string> RunBy = new()
     {
@@ -15,6 +19,8 @@ public partial class DocumentationTests
         ["make test"] = "the run that this test is a part of",
         [Server] = nameof(The_tour_of_server_and_send_works_as_written),
         [Send] = nameof(The_tour_of_server_and_send_works_as_written),
+        [Filter] = nameof(The_tour_of_filter_and_dmesg_works_as_written),
+        [Dmesg] = nameof(The_tour_of_filter_and_dmesg_works_as_written),
         // The guest's init shows and runs these.
         ["cat /etc/netdump.conf"] = nameof(KernelCrashTests),
         ["netdump start"] = nameof(KernelCrashTests),
@@ -64,10 +70,33 @@ public partial class DocumentationTests
         Directory.Delete(scratch, true);
     }
 
-    private static Command Shell(string line, string directory) => new("sh", ["-c", "exec " + line], directory, new Dictionary<string, string>
+    [Fact]
+    public void The_tour_of_filter_and_dmesg_works_as_written()
     {
-        ["PATH"] = $"{Path.GetDirectoryName(Workspace.Client)}:{Path.GetDirectoryName(Workspace.Server)}:{Environment.GetEnvironmentVariable("PATH")}",
-    });
+        string scratch = Workspace.Scratch();
+        File.CreateSymbolicLink(Path.Combine(scratch, "vmcore"), SharedData.FullCore);
+        string readme = File.ReadAllText(Path.Combine(Workspace.Root, "README.md"));
+        foreach (string line in (string[])[Filter, Dmesg])
+        {
+            using Command command = new("sh", ["-c", line], scratch, Environment);
+            int exit = command.WaitForExit(TimeSpan.FromMinutes(2));
+            Assert.True(exit == 0, command.Output);
+            // All that is printed stands in the README, but for the time it took.
+            foreach (string printed in command.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+                Assert.Contains(Seconds().Replace(printed.Trim(), ""), Seconds().Replace(readme, ""), StringComparison.Ordinal);
+        }
+        Directory.Delete(scratch, true);
+    }
+
+    private static Dictionary<string, string> Environment => new()
+    {
+        ["PATH"] = $"{Path.GetDirectoryName(Workspace.Client)}:{Path.GetDirectoryName(Workspace.Server)}:{System.Environment.GetEnvironmentVariable("PATH")}",
+    };
+
+    private static Command Shell(string line, string directory) => new("sh", ["-c", "exec " + line], directory, Environment);
+
+    [GeneratedRegex(", [0-9.]+ s\\b")]
+    private static partial Regex Seconds();
 
     [GeneratedRegex(@"^\$ (?<command>.+)$", RegexOptions.Multiline)]
     private static partial Regex CommandLine();

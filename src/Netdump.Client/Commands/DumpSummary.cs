@@ -120,7 +120,8 @@ internal sealed record DumpSummary(
 
     private static string? Text(string value) => value.Length == 0 ? null : value;
 
-    private static string Size(double bytes)
+    /// <summary>A number of bytes for people.</summary>
+    internal static string Size(double bytes)
     {
         var unit = 0;
         for (; bytes >= 1024 && unit < Units.Length - 1; unit++)

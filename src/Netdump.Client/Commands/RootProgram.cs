@@ -19,6 +19,7 @@ public static class RootProgram
           netdump test               crashes this host, to see the dump arrive
           netdump info vmcore        says of which kernel a dump is, and whether it is complete
           netdump dmesg vmcore       prints the log of the kernel that died
+          netdump filter vmcore small  writes it anew without free pages, cache and data of processes
         """;
 
     /// <summary>Runs the command line; the exit code is 0, 1 for a failure or 2 for wrong usage.</summary>
@@ -27,7 +28,7 @@ public static class RootProgram
         var root = new RootCommand(Description)
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(),
-            InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), TestCommand.Create(),
+            InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);

@@ -42,14 +42,30 @@ internal sealed class SyntheticPages
             Kernel.Map(DirectMap + at, at, level: 1);
         _keys = new Dictionary<string, string>
         {
-            ["SYMBOL(mem_section)"] = $"{DirectMap + RootsAt:x}", ["LENGTH(mem_section)"] = "4096", ["SIZE(mem_section)"] = "32",
-            ["OFFSET(mem_section.section_mem_map)"] = "0", ["NUMBER(SECTION_SIZE_BITS)"] = "27", ["NUMBER(MAX_PHYSMEM_BITS)"] = "46",
-            ["SIZE(page)"] = $"{Size}", ["OFFSET(page.flags)"] = "0", ["OFFSET(page._mapcount)"] = "48", ["OFFSET(page.mapping)"] = "24",
-            ["OFFSET(page.private)"] = "40", ["OFFSET(page.compound_info)"] = "8", ["NUMBER(PG_lru)"] = "5", ["NUMBER(PG_head_mask)"] = "64",
-            ["NUMBER(PG_swapcache)"] = "10", ["NUMBER(PG_private)"] = "14", ["NUMBER(PG_swapbacked)"] = "17", ["NUMBER(PG_hwpoison)"] = "21",
-            ["LENGTH(zone.free_area)"] = "11", ["NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)"] = $"{unchecked((int)Buddy)}",
-            ["NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)"] = $"{unchecked((int)Offline)}", ["NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)"] = $"{unchecked((int)Huge)}",
-            ["NUMBER(PAGE_SLAB_MAPCOUNT_VALUE)"] = $"{unchecked((int)Slab)}", ["NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)"] = $"{unchecked((int)Unaccepted)}",
+            ["SYMBOL(mem_section)"] = $"{DirectMap + RootsAt:x}",
+            ["LENGTH(mem_section)"] = "4096",
+            ["SIZE(mem_section)"] = "32",
+            ["OFFSET(mem_section.section_mem_map)"] = "0",
+            ["NUMBER(SECTION_SIZE_BITS)"] = "27",
+            ["NUMBER(MAX_PHYSMEM_BITS)"] = "46",
+            ["SIZE(page)"] = $"{Size}",
+            ["OFFSET(page.flags)"] = "0",
+            ["OFFSET(page._mapcount)"] = "48",
+            ["OFFSET(page.mapping)"] = "24",
+            ["OFFSET(page.private)"] = "40",
+            ["OFFSET(page.compound_info)"] = "8",
+            ["NUMBER(PG_lru)"] = "5",
+            ["NUMBER(PG_head_mask)"] = "64",
+            ["NUMBER(PG_swapcache)"] = "10",
+            ["NUMBER(PG_private)"] = "14",
+            ["NUMBER(PG_swapbacked)"] = "17",
+            ["NUMBER(PG_hwpoison)"] = "21",
+            ["LENGTH(zone.free_area)"] = "11",
+            ["NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)"] = $"{unchecked((int)Buddy)}",
+            ["NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)"] = $"{unchecked((int)Offline)}",
+            ["NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)"] = $"{unchecked((int)Huge)}",
+            ["NUMBER(PAGE_SLAB_MAPCOUNT_VALUE)"] = $"{unchecked((int)Slab)}",
+            ["NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)"] = $"{unchecked((int)Unaccepted)}",
         };
         Put(RootsAt, DirectMap + SectionsAt);
         for (var section = 0; section * 32768L < pages; section++)
