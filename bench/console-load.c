@@ -1,6 +1,7 @@
-// Sends netconsole records over the loopback as many hosts would: 127.1.x.y, each with sequence numbers of its own, round robin.
-// usage: console-load PORT HOSTS basic|extended SECONDS [SKIPPED]     prints how many records it sent
-// SKIPPED records of each host came before, so that numbers go on where another run ended.
+// Sends netconsole records over the loopback as many hosts would, 127.1.x.y, each with sequence numbers of its own: BURST records of one, as
+// a kernel prints a report, then those of the next.
+// usage: console-load PORT HOSTS BURST basic|extended SECONDS [FIRST]     prints how many records it sent, and the next FIRST
+// Numbers begin with FIRST, so that they can go on where another run ended.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,10 +22,10 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-    if (argc < 5) return 2;
-    int hosts = atoi(argv[2]), extended = argv[3][0] == 'e';
-    double end = now() + atof(argv[4]);
-    unsigned long number = argc > 5 ? strtoul(argv[5], NULL, 10) : 0, sent = 0;
+    if (argc < 6) return 2;
+    int hosts = atoi(argv[2]), burst = atoi(argv[3]), extended = argv[4][0] == 'e';
+    double end = now() + atof(argv[5]);
+    unsigned long first = argc > 6 ? strtoul(argv[6], NULL, 10) : 0, sent = 0;
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = htons(6665) };
     int s = socket(AF_INET, SOCK_DGRAM, 0), on = 1, room = 4 << 20;
@@ -46,24 +47,28 @@ int main(int argc, char **argv)
         header->cmsg_type = IP_PKTINFO;
         header->cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo));
     }
-    for (int host = 0; now() < end;) {
+    for (int host = 0, done = 0; now() < end;) {
         for (int i = 0; i < BATCH; i++) {
-            unsigned long micros = 1000000 + number * 100;
+            unsigned long number = first + (unsigned)done, micros = 1000000 + number * 100;
             vectors[i].iov_len = extended
                 ? sprintf(text[i], "6,%lu,%lu,-;bench: host %d says line %lu, of the length that kernels print\n SUBSYSTEM=pci\n", number, micros, host, number)
                 : sprintf(text[i], "[%5lu.%06lu] bench: host %d says line %lu, of the length that kernels print, more or less\n",
                           micros / 1000000, micros % 1000000, host, number);
             struct in_pktinfo *source = (struct in_pktinfo *)CMSG_DATA(CMSG_FIRSTHDR(&messages[i].msg_hdr));
             source->ipi_spec_dst.s_addr = htonl(0x7f010000u + (unsigned)(host / 250 << 8) + (unsigned)(host % 250) + 1);
-            if (++host == hosts) { host = 0; number++; }
+            if (++done < burst) continue;
+            done = 0;
+            if (++host < hosts) continue;
+            host = 0;
+            first += (unsigned)burst;
         }
-        for (int done = 0; done < BATCH;) {
-            int n = sendmmsg(s, messages + done, BATCH - done, 0);
+        for (int at = 0; at < BATCH;) {
+            int n = sendmmsg(s, messages + at, BATCH - at, 0);
             if (n < 0) { perror("sendmmsg"); return 1; }
-            done += n;
+            at += n;
             sent += n;
         }
     }
-    printf("%lu %lu\n", sent, number + 1);
+    printf("%lu %lu\n", sent, first + (unsigned)burst);
     return 0;
 }

@@ -38,13 +38,17 @@ public static class Dialects
     /// <param name="continuesBasic">
     /// Whether this (address, port) left a basic record unfinished: then its rest may begin with any byte.
     /// </param>
-    public static DatagramDialect Classify(ReadOnlySpan<byte> datagram, bool continuesBasic)
+    public static DatagramDialect Classify(ReadOnlySpan<byte> datagram, bool continuesBasic) => Classify(datagram, continuesBasic, out _);
+
+    /// <summary>The same; an extended record comes read, so that no datagram is read twice.</summary>
+    public static DatagramDialect Classify(ReadOnlySpan<byte> datagram, bool continuesBasic, out ExtendedRecord record)
     {
+        record = default;
         if (datagram.IsEmpty) return DatagramDialect.Empty;
         byte first = datagram[0];
         if (first < 0x09 && IsClassicLayout(datagram))
             return first is 4 or 5 ? DatagramDialect.ClassicReply : DatagramDialect.ClassicUnknownVersion;
-        if (ExtendedRecord.TryParse(datagram, out _)) return DatagramDialect.Extended;
+        if (ExtendedRecord.TryParse(datagram, out record)) return DatagramDialect.Extended;
 
         // printk text is a C string: a zero byte means a binary protocol (a DNS query may well begin with a letter).
         // One zero at the very end is netconsole's exactly-1000 defect.

@@ -37,8 +37,8 @@ public readonly ref struct ConsoleRecord
     /// <summary>The text without escapes and prefix; any bytes, inner newlines included.</summary>
     public ReadOnlySpan<byte> Text { get; init; }
 
-    /// <summary>The extended record itself.</summary>
-    public ExtendedRecord Extended { get; init; }
+    /// <summary>Number of an extended record in its kernel's log.</summary>
+    public ulong Sequence { get; init; }
 
     /// <summary>facility * 8 + level; -1 when unknown.</summary>
     public int Priority { get; init; }

@@ -46,11 +46,18 @@ public sealed class ConsoleStream
         }
     }
 
-    /// <summary>Whether a basic line is unfinished: the next datagram may be its rest (see <see cref="Dialects.Classify"/>).</summary>
+    /// <summary>Whether a basic line is unfinished: the next datagram may be its rest (see <see cref="Dialects"/>).</summary>
     public bool ContinuesBasic(TimeSpan now) => _basic.Continues(now);
 
+    /// <summary>Takes an extended datagram, whole or a piece, and the record that was read from it.</summary>
+    public void ReceiveExtended(in ExtendedRecord record, ReadOnlySpan<byte> datagram, TimeSpan now, ConsoleSink sink) =>
+        _extended.Receive(record, datagram, now, sink);
+
     /// <summary>Takes an extended datagram, whole or a piece. Anything else is ignored.</summary>
-    public void ReceiveExtended(ReadOnlySpan<byte> datagram, TimeSpan now, ConsoleSink sink) => _extended.Receive(datagram, now, sink);
+    public void ReceiveExtended(ReadOnlySpan<byte> datagram, TimeSpan now, ConsoleSink sink)
+    {
+        if (ExtendedRecord.TryParse(datagram, out ExtendedRecord record)) ReceiveExtended(record, datagram, now, sink);
+    }
 
     /// <summary>Takes a datagram of basic text.</summary>
     public void ReceiveBasic(ReadOnlySpan<byte> datagram, TimeSpan now, ConsoleSink sink) => _basic.Receive(datagram, now, sink);

@@ -10,6 +10,8 @@ namespace Netdump.Protocols.NetConsole;
 /// </summary>
 public static class ConsoleText
 {
+    private const int PrefixLimit = 40;
+
     private static readonly SearchValues<byte> Plain = SearchValues.Create(
         Enumerable.Range(0x20, 0x5F).Select(b => (byte)b).Append((byte)'\t').ToArray());
 
@@ -19,10 +21,21 @@ public static class ConsoleText
     /// <param name="text">Unescaped text without its closing newline; may hold inner newlines and any bytes.</param>
     public static void Render(IBufferWriter<byte> output, ulong? microseconds, ReadOnlySpan<byte> text)
     {
+        if (text.IndexOfAnyExcept(Plain) < 0)
+        {
+            // Nearly every record: one plain line.
+            Span<byte> line = output.GetSpan(PrefixLimit + text.Length + 1);
+            int prefix = microseconds is ulong at ? WriteTime(line, at) : 0;
+            text.CopyTo(line[prefix..]);
+            line[prefix + text.Length] = (byte)'\n';
+            output.Advance(prefix + text.Length + 1);
+            return;
+        }
+
         while (true)
         {
             int newline = text.IndexOf((byte)'\n');
-            if (microseconds is ulong time) WriteTime(output, time);
+            if (microseconds is ulong time) output.Advance(WriteTime(output.GetSpan(PrefixLimit), time));
             WriteVisible(output, newline < 0 ? text : text[..newline]);
             output.Write("\n"u8);
             if (newline < 0) return;
@@ -65,10 +78,9 @@ public static class ConsoleText
         output.Advance(bytes.Length * 4);
     }
 
-    private static void WriteTime(IBufferWriter<byte> output, ulong microseconds)
+    /// <summary>Writes <c>[</c>, seconds in at least 5 columns, <c>.</c>, 6 digits, <c>] </c>; returns the length, less than <see cref="PrefixLimit"/>.</summary>
+    private static int WriteTime(Span<byte> prefix, ulong microseconds)
     {
-        // "[" at least 5 columns "." 6 digits "] "
-        Span<byte> prefix = output.GetSpan(40);
         Span<byte> digits = stackalloc byte[20];
         ulong seconds = microseconds / 1_000_000;
         uint fraction = (uint)(microseconds % 1_000_000);
@@ -88,6 +100,6 @@ public static class ConsoleText
         for (uint unit = 100_000; unit > 0; unit /= 10) prefix[at++] = (byte)('0' + fraction / unit % 10);
         prefix[at++] = (byte)']';
         prefix[at++] = (byte)' ';
-        output.Advance(at);
+        return at;
     }
 }

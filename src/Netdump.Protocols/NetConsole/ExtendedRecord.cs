@@ -105,18 +105,15 @@ public readonly ref struct ExtendedRecord
         ReadOnlySpan<byte> rest = header;
 
         ReadOnlySpan<byte> release = default;
-        ReadOnlySpan<byte> field = TakeField(ref rest);
-        if (!TryReadNumber(field, out ulong priority))
+        if (!TryTakeNumber(ref rest, out ulong priority))
         {
-            if (!IsRelease(field)) return false;
-            release = field;
-            if (!TryReadNumber(TakeField(ref rest), out priority)) return false;
+            release = TakeField(ref rest);
+            if (!IsRelease(release) || !TryTakeNumber(ref rest, out priority)) return false;
         }
 
         if (priority > MaximumPriority) return false;
-        if (!TryReadNumber(TakeField(ref rest), out ulong sequence) || !TryReadNumber(TakeField(ref rest), out ulong microseconds))
-            return false;
-        field = TakeField(ref rest);
+        if (!TryTakeNumber(ref rest, out ulong sequence) || !TryTakeNumber(ref rest, out ulong microseconds)) return false;
+        ReadOnlySpan<byte> field = TakeField(ref rest);
         if (field.Length != 1 || field[0] is not ((byte)'-' or (byte)'c' or (byte)'+')) return false;
 
         ReadOnlySpan<byte> body = datagram[(semicolon + 1)..];
@@ -180,6 +177,24 @@ public readonly ref struct ExtendedRecord
         ReadOnlySpan<byte> field = comma < 0 ? rest : rest[..comma];
         rest = comma < 0 ? default : rest[(comma + 1)..];
         return field;
+    }
+
+    /// <summary>Takes a field of decimal digits, at most 2^64 - 1, with the comma behind it; of another field nothing is taken.</summary>
+    private static bool TryTakeNumber(scoped ref ReadOnlySpan<byte> rest, out ulong value)
+    {
+        value = 0;
+        int at = 0;
+        for (; at < rest.Length; at++)
+        {
+            uint digit = (uint)(rest[at] - '0');
+            if (digit > 9) break;
+            if (value >= ulong.MaxValue / 10 && value > (ulong.MaxValue - digit) / 10) return false;
+            value = value * 10 + digit;
+        }
+
+        if (at == 0 || (at < rest.Length && rest[at] != (byte)',')) return false;
+        rest = at < rest.Length ? rest[(at + 1)..] : default;
+        return true;
     }
 
     private static bool IsRelease(ReadOnlySpan<byte> field) =>

@@ -39,10 +39,9 @@ internal sealed class ExtendedStream(ConsoleWorkspace workspace, bool twoKernels
         }
     }
 
-    /// <summary>Takes a datagram, whole or a piece. Anything else is ignored.</summary>
-    public void Receive(ReadOnlySpan<byte> datagram, TimeSpan now, ConsoleSink sink)
+    /// <summary>Takes a datagram, whole or a piece, and what was read from it.</summary>
+    public void Receive(in ExtendedRecord record, ReadOnlySpan<byte> datagram, TimeSpan now, ConsoleSink sink)
     {
-        if (!ExtendedRecord.TryParse(datagram, out ExtendedRecord record)) return;
         if (record.Fragment == FragmentMark.None)
         {
             Accept(record, datagram, lost: 0, now, sink);
@@ -279,7 +278,7 @@ internal sealed class ExtendedStream(ConsoleWorkspace workspace, bool twoKernels
             Boot = boot,
             Raw = raw,
             Text = text,
-            Extended = record,
+            Sequence = record.Sequence,
             Priority = record.Priority,
             Microseconds = record.Microseconds,
             IsPartial = lost > 0,

@@ -1,5 +1,6 @@
 using Netdump.Protocols;
 using Netdump.Protocols.Classic;
+using Netdump.Protocols.NetConsole;
 using Netdump.Server.Receivers.Classic;
 using Netdump.Server.Receivers.Console;
 using Netdump.Server.Receivers.Udp;
@@ -45,7 +46,7 @@ internal sealed class DumpPortHandler : DatagramHandler
             return;
         }
 
-        switch (Dialects.Classify(datagram, _console.ContinuesBasic(peer, now)))
+        switch (Dialects.Classify(datagram, _console.ContinuesBasic(peer, now), out ExtendedRecord record))
         {
             case DatagramDialect.ClassicReply:
                 ReceiveClassic(datagram, peer, now);
@@ -59,7 +60,7 @@ internal sealed class DumpPortHandler : DatagramHandler
                 }
                 else
                 {
-                    _console.ReceiveExtended(datagram, peer, now);
+                    _console.ReceiveExtended(record, datagram, peer, now);
                     _share.Console++;
                 }
 

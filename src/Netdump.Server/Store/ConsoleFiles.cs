@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using Microsoft.Win32.SafeHandles;
 
 namespace Netdump.Server.Store;
 
@@ -8,15 +10,21 @@ namespace Netdump.Server.Store;
 /// </summary>
 public sealed class ConsoleFiles
 {
-    /// <summary>Files kept open.</summary>
-    public const int MaximumOpen = 64;
+    /// <summary>Most files kept open; fewer where the process may open few: see <see cref="Room"/>.</summary>
+    public const int MaximumOpen = 2048;
+
+    private const int LeastOpen = 64;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly int Room = ReadRoom();
 
     /// <summary>Most bytes that all hosts together hold while the disk refuses.</summary>
     public const long MaximumHeld = 64 * 1024 * 1024;
 
     private readonly CrashStore _store;
-    private readonly Dictionary<string, LinkedListNode<FileStream>> _open = [];
-    private readonly LinkedList<FileStream> _byUse = new();
+    private TimeSpan _wallReadAt = TimeSpan.MinValue;
+    private long _wall;
+    private readonly Dictionary<string, LinkedListNode<ConsoleFile>> _open = [];
+    private readonly LinkedList<ConsoleFile> _byUse = new();
 
     /// <summary>Console files of a store.</summary>
     public ConsoleFiles(CrashStore store, TimeProvider time, ILogger log)
@@ -35,6 +43,14 @@ public sealed class ConsoleFiles
     /// <summary>Files open now.</summary>
     public int OpenCount => _open.Count;
 
+    /// <summary>Wall clock in Unix microseconds, read once for all records of one batch: those with the same monotonic time.</summary>
+    internal long WallAt(TimeSpan now)
+    {
+        if (now != _wallReadAt) _wall = (Time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        _wallReadAt = now;
+        return _wall;
+    }
+
     /// <summary>Memory of all hosts that holds what is not written yet.</summary>
     internal long Held { get; set; }
 
@@ -47,22 +63,21 @@ public sealed class ConsoleFiles
     /// <summary>Makes the directory of a host if it is missing (mode 0700).</summary>
     internal void MakeDirectory(string path) => _store.MakeConsole(path);
 
-    /// <summary>Appends bytes to a file, made if missing (mode 0600). Throws <see cref="IOException"/>.</summary>
+    /// <summary>Length of a file, made if missing (mode 0600), and its directory with it. Throws <see cref="IOException"/>.</summary>
+    internal long LengthOf(string path) => OpenInPlace(path, out _);
+
+    /// <summary>Appends bytes to a file, made if missing like in <see cref="LengthOf"/>. Throws <see cref="IOException"/>.</summary>
     internal void Append(string path, ReadOnlySpan<byte> bytes)
     {
-        // An operator may have cleaned up: what is written to a file without a name is lost.
-        if (!File.Exists(path)) Close(path);
-        FileStream file = Open(path);
-        long length = file.Length;
+        long length = OpenInPlace(path, out ConsoleFile file);
         try
         {
-            file.Position = length;
-            file.Write(bytes);
+            RandomAccess.Write(file.Handle, bytes, length);
         }
         catch (IOException)
         {
             // A full disk may have taken a part: half an entry would hide all that follow it.
-            file.SetLength(length);
+            RandomAccess.SetLength(file.Handle, length);
             throw;
         }
     }
@@ -70,38 +85,89 @@ public sealed class ConsoleFiles
     /// <summary>Closes a file that is about to be renamed or deleted.</summary>
     internal void Close(string path)
     {
-        if (!_open.Remove(path, out LinkedListNode<FileStream>? node)) return;
+        if (!_open.Remove(path, out LinkedListNode<ConsoleFile>? node)) return;
         _byUse.Remove(node);
-        node.Value.Dispose();
+        node.Value.Handle.Dispose();
     }
 
     /// <summary>Closes all files.</summary>
     internal void CloseAll()
     {
-        foreach (FileStream file in _byUse) file.Dispose();
+        foreach (ConsoleFile file in _byUse) file.Handle.Dispose();
         _byUse.Clear();
         _open.Clear();
     }
 
-    private FileStream Open(string path)
+    private long OpenInPlace(string path, out ConsoleFile file)
     {
-        if (_open.TryGetValue(path, out LinkedListNode<FileStream>? node))
+        file = Open(path);
+        if (IsInPlace(file, out long length)) return length;
+        // An operator may have cleaned up: what is written to a file without a name is lost.
+        Close(path);
+        file = Open(path);
+        _ = IsInPlace(file, out length);
+        return length;
+    }
+
+    /// <summary>Whether the file still has its name: whether it was deleted at each call, whether it was renamed once a second.</summary>
+    private bool IsInPlace(ConsoleFile file, out long length)
+    {
+        length = FileCalls.LengthOf(file.Handle, out bool isDeleted);
+        if (isDeleted) return false;
+        if (Time.GetElapsedTime(file.LookedAt) < LookEvery) return true;
+        file.LookedAt = Time.GetTimestamp();
+        return File.Exists(file.Path);
+    }
+
+    private ConsoleFile Open(string path)
+    {
+        if (_open.TryGetValue(path, out LinkedListNode<ConsoleFile>? node))
         {
             _byUse.Remove(node);
             _byUse.AddFirst(node);
             return node.Value;
         }
 
-        if (_open.Count >= MaximumOpen) Close(_byUse.Last!.Value.Name);
-        FileStream file = new(path, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.Write,
-            Share = FileShare.ReadWrite | FileShare.Delete,
-            BufferSize = 0,
-            UnixCreateMode = CrashStore.FileMode,
-        });
+        if (_open.Count >= Room) Close(_byUse.Last!.Value.Path);
+        ConsoleFile file = new(path, OpenHandle(path)) { LookedAt = Time.GetTimestamp() };
         _open.Add(path, _byUse.AddFirst(file));
         return file;
+    }
+
+    private SafeFileHandle OpenHandle(string path)
+    {
+        try
+        {
+            return FileCalls.OpenToWrite(path);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            MakeDirectory(Path.GetDirectoryName(path)!);
+            return FileCalls.OpenToWrite(path);
+        }
+    }
+
+    /// <summary>An eighth of the files that the process may open, for each of up to four engine threads.</summary>
+    private static int ReadRoom()
+    {
+        const string Limit = "Max open files";
+        foreach (string line in File.ReadLines("/proc/self/limits"))
+        {
+            if (!line.StartsWith(Limit, StringComparison.Ordinal)) continue;
+            string soft = line[Limit.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+            return long.TryParse(soft, CultureInfo.InvariantCulture, out long files) ? (int)Math.Clamp(files / 8, LeastOpen, MaximumOpen) : MaximumOpen;
+        }
+
+        return LeastOpen;
+    }
+
+    private sealed class ConsoleFile(string path, SafeFileHandle handle)
+    {
+        public string Path { get; } = path;
+
+        public SafeFileHandle Handle { get; } = handle;
+
+        /// <summary>When it was last seen to have its name.</summary>
+        public long LookedAt { get; set; }
     }
 }

@@ -29,9 +29,13 @@ public sealed class ConsoleLog
     private ArrayBufferWriter<byte> _journal = new();
     private ArrayBufferWriter<byte> _capture = new();
     private readonly string _directory;
+    private readonly string _bootPath;
+    private readonly string _olderPath;
+    private readonly string _capturePath;
+    private string? _textPath;
+    private DateTime _day;
     private string? _owner;
     private long _held;
-    private long _bootLength;
     private bool _captureBegan;
     private bool _loaded;
     private bool _bootBegins;
@@ -45,6 +49,9 @@ public sealed class ConsoleLog
     {
         _files = files;
         _directory = files.PathOf(address, machine);
+        _bootPath = Path.Combine(_directory, BootName);
+        _olderPath = Path.Combine(_directory, OlderName);
+        _capturePath = Path.Combine(_directory, CaptureName);
         Address = address;
     }
 
@@ -106,13 +113,13 @@ public sealed class ConsoleLog
 
         if (record.IsCapture && !_captureBegan) BeginCapture();
         if (!record.IsCopy) Render(record);
-        Keep(record.IsCapture ? _capture : _journal, record, port);
+        Keep(record.IsCapture ? _capture : _journal, record, port, now);
         CountHeld();
         return fresh;
     }
 
     /// <summary>Gathers a record as received.</summary>
-    private void Keep(ArrayBufferWriter<byte> journal, in ConsoleRecord record, ushort port)
+    private void Keep(ArrayBufferWriter<byte> journal, in ConsoleRecord record, ushort port, TimeSpan now)
     {
         JournalKind kind = record.Kind switch
         {
@@ -121,7 +128,7 @@ public sealed class ConsoleLog
             ConsoleRecordKind.Text => JournalKind.Text,
             _ => JournalKind.Loss,
         };
-        Journal.Write(journal, kind, port, Wall(), record.IsPartial ? 1 : record.Lost, record.Raw);
+        Journal.Write(journal, kind, port, _files.WallAt(now), record.IsPartial ? 1 : record.Lost, record.Raw);
     }
 
     /// <summary>Writes what has been gathered. A failure is logged once; the data is held (128 KiB at most) and tried again.</summary>
@@ -130,10 +137,9 @@ public sealed class ConsoleLog
         if (!IsDirty) return;
         try
         {
-            if (!Directory.Exists(_directory)) _files.MakeDirectory(_directory);
             if (_text.WrittenCount > 0)
             {
-                _files.Append(Path.Combine(_directory, $"{_files.Time.GetLocalNow():yyyy-MM-dd}.log"), _text.WrittenSpan);
+                _files.Append(TextPath(), _text.WrittenSpan);
                 Clear(ref _text);
             }
 
@@ -159,8 +165,8 @@ public sealed class ConsoleLog
         Load(now);
         Flush();
         tail = null;
-        List<JournalEntry> entries = Journal.Read(Path.Combine(_directory, OlderName));
-        List<JournalEntry> newest = Journal.Read(Path.Combine(_directory, BootName));
+        List<JournalEntry> entries = Journal.Read(_olderPath);
+        List<JournalEntry> newest = Journal.Read(_bootPath);
         entries.AddRange(newest);
         if (_journal.WrittenCount == 0)
         {
@@ -177,10 +183,23 @@ public sealed class ConsoleLog
     }
 
     /// <summary>What the present boot sends.</summary>
-    internal JournalTail TailOfBoot() => new(Path.Combine(_directory, BootName));
+    internal JournalTail TailOfBoot() => new(_bootPath);
 
     /// <summary>What the capture kernel says by itself.</summary>
-    internal JournalTail TailOfCapture() => new(Path.Combine(_directory, CaptureName));
+    internal JournalTail TailOfCapture() => new(_capturePath);
+
+    private string TextPath()
+    {
+        DateTime day = _files.Time.GetLocalNow().Date;
+        if (day != _day || _textPath is null)
+        {
+            if (_textPath is not null) _files.Close(_textPath);
+            _textPath = Path.Combine(_directory, $"{day:yyyy-MM-dd}.log");
+            _day = day;
+        }
+
+        return _textPath;
+    }
 
     private void CountHeld()
     {
@@ -249,52 +268,49 @@ public sealed class ConsoleLog
 
     private void FlushJournal()
     {
-        string boot = Path.Combine(_directory, BootName);
-        string older = Path.Combine(_directory, OlderName);
         if (_bootBegins)
         {
-            string capture = Path.Combine(_directory, CaptureName);
-            _files.Close(boot);
-            _files.Close(capture);
-            File.Delete(older);
-            File.Delete(boot);
-            File.Delete(capture);
-            _bootLength = 0;
+            _files.Close(_bootPath);
+            _files.Close(_capturePath);
+            if (Directory.Exists(_directory))
+            {
+                File.Delete(_olderPath);
+                File.Delete(_bootPath);
+                File.Delete(_capturePath);
+            }
+
             _bootBegins = false;
         }
 
-        if (!File.Exists(boot)) _bootLength = 0;
         bool epochImproved = _boot.Epoch != TimeSpan.MaxValue && _boot.Epoch < _writtenEpoch - TimeSpan.FromSeconds(1);
         if (_journal.WrittenCount == 0 && !epochImproved) return;
-        if (_bootLength + _journal.WrittenCount > HalfOfBoot)
+        long length = _files.LengthOf(_bootPath);
+        if (length + _journal.WrittenCount > HalfOfBoot)
         {
-            _files.Close(boot);
-            if (File.Exists(boot)) File.Move(boot, older, overwrite: true);
-            _bootLength = 0;
+            _files.Close(_bootPath);
+            File.Move(_bootPath, _olderPath, overwrite: true);
+            length = 0;
         }
 
-        if (_bootLength == 0 || epochImproved)
+        if (length == 0 || epochImproved)
         {
             ArrayBufferWriter<byte> head = new();
-            if (_bootLength == 0) head.Write(Journal.Signature);
+            if (length == 0) head.Write(Journal.Signature);
             Journal.Write(head, JournalKind.Boot, 0, Wall(), EpochOnWall(), _boot.Id);
-            _files.Append(boot, head.WrittenSpan);
-            _bootLength += head.WrittenCount;
+            _files.Append(_bootPath, head.WrittenSpan);
             _writtenEpoch = _boot.Epoch;
         }
 
-        _files.Append(boot, _journal.WrittenSpan);
-        _bootLength += _journal.WrittenCount;
+        _files.Append(_bootPath, _journal.WrittenSpan);
         Clear(ref _journal);
     }
 
     private void FlushCapture()
     {
         if (_capture.WrittenCount == 0) return;
-        string path = Path.Combine(_directory, CaptureName);
-        long length = File.Exists(path) ? new FileInfo(path).Length : 0;
-        if (length == 0) _files.Append(path, Journal.Signature);
-        if (length + _capture.WrittenCount <= CaptureLimit) _files.Append(path, _capture.WrittenSpan);
+        long length = _files.LengthOf(_capturePath);
+        if (length == 0) _files.Append(_capturePath, Journal.Signature);
+        if (length + _capture.WrittenCount <= CaptureLimit) _files.Append(_capturePath, _capture.WrittenSpan);
         Clear(ref _capture);
     }
 
@@ -307,19 +323,17 @@ public sealed class ConsoleLog
     {
         if (_loaded) return;
         _loaded = true;
-        string path = Path.Combine(_directory, BootName);
-        string older = Path.Combine(_directory, OlderName);
-        List<JournalEntry> entries = Journal.Read(path);
+        List<JournalEntry> entries = Journal.Read(_bootPath);
         try
         {
             if (entries.Count == 0)
             {
                 // A power cut tore the first entry of a file just begun: the boot goes on in the one before it.
-                entries = Journal.Read(older);
-                if (entries.Count > 0) File.Move(older, path, overwrite: true);
+                entries = Journal.Read(_olderPath);
+                if (entries.Count > 0) File.Move(_olderPath, _bootPath, overwrite: true);
             }
 
-            if (entries.Count > 0) _bootLength = Journal.PrepareToAppend(path, entries);
+            if (entries.Count > 0) _ = Journal.PrepareToAppend(_bootPath, entries);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

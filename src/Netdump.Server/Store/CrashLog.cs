@@ -231,7 +231,7 @@ public sealed partial class CrashLog
         if (kind == JournalKind.Dead)
         {
             changed = _text.AddRecord(
-                RecordOrigin.DeadKernel, record.Extended.Sequence, record.Extended.Microseconds, record.Text, record.IsPartial);
+                RecordOrigin.DeadKernel, record.Sequence, record.Microseconds ?? 0, record.Text, record.IsPartial);
         }
         else
         {
@@ -247,7 +247,7 @@ public sealed partial class CrashLog
     private void TakeCapture(in ConsoleRecord record)
     {
         // Our client sends the capture kernel's records; they may have come by its own netconsole before.
-        if (_captureSeen.Add(record.Extended.Sequence)) ShowCapture(record.Microseconds, record.Text);
+        if (_captureSeen.Add(record.Sequence)) ShowCapture(record.Microseconds, record.Text);
     }
 
     private void TakeCapture(in JournalEntry entry)

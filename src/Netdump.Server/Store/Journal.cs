@@ -59,15 +59,15 @@ internal static class Journal
     /// <summary>Appends an entry.</summary>
     public static void Write(IBufferWriter<byte> output, JournalKind kind, ushort port, long at, ulong value, ReadOnlySpan<byte> payload)
     {
-        Span<byte> header = output.GetSpan(EntryHeader);
+        Span<byte> header = output.GetSpan(EntryHeader + payload.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(header, (uint)payload.Length);
         header[4] = (byte)kind;
         header[5] = 0;
         BinaryPrimitives.WriteUInt16LittleEndian(header[6..], port);
         BinaryPrimitives.WriteInt64LittleEndian(header[8..], at);
         BinaryPrimitives.WriteUInt64LittleEndian(header[16..], value);
-        output.Advance(EntryHeader);
-        output.Write(payload);
+        payload.CopyTo(header[EntryHeader..]);
+        output.Advance(EntryHeader + payload.Length);
     }
 
     /// <summary>Reads a file; nothing if it is missing, of another format or unreadable.</summary>

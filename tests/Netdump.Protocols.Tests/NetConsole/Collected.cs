@@ -14,7 +14,7 @@ internal sealed class Collected
         record.Kind,
         record.Boot,
         Encoding.Latin1.GetString(record.Text),
-        record.Kind == ConsoleRecordKind.Extended ? record.Extended.Sequence : 0,
+        record.Kind == ConsoleRecordKind.Extended ? record.Sequence : 0,
         record.Microseconds,
         record.Priority,
         record.IsPartial,

@@ -299,12 +299,12 @@ public class OrderTests
             int at = i % streams.Length;
             ulong number = (ulong)random.NextInt64(long.MinValue, long.MaxValue);
             sent.Add((at, number));
-            streams[at].ReceiveExtended(Encoding.ASCII.GetBytes($"6,{number},5000000,-;{filler}\n"), _now, (in r) => came.Add((at, r.Extended.Sequence)));
+            streams[at].ReceiveExtended(Encoding.ASCII.GetBytes($"6,{number},5000000,-;{filler}\n"), _now, (in r) => came.Add((at, r.Sequence)));
             most = Math.Max(most, pool.Used);
         }
 
         Assert.InRange(most, 1024 * 1024, 2 * 1024 * 1024);
-        for (int at = 0; at < streams.Length; at++) streams[at].Flush(_now, (in r) => came.Add((at, r.Extended.Sequence)));
+        for (int at = 0; at < streams.Length; at++) streams[at].Flush(_now, (in r) => came.Add((at, r.Sequence)));
         Assert.Equal(0, pool.Used);
         // Numbers are remembered as so many ranges: under such a flood some pass for copies, none twice.
         Assert.Equal(came.Count, came.Distinct().Count());

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
+using Netdump.Protocols.NetConsole;
 using Netdump.Server.Receivers.Console;
 using Netdump.Server.Receivers.Udp;
 using Netdump.Server.Store;
@@ -88,4 +89,14 @@ internal sealed class ConsoleLab : IDisposable
     }
 
     private ConsoleReceiver MakeReceiver() => new(Store, Time, Log, address => Started.Add(address.ToString()));
+}
+
+/// <summary>Datagrams as the demultiplexer hands them over.</summary>
+internal static class ConsoleDatagrams
+{
+    public static void ReceiveExtended(this ConsoleReceiver receiver, ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+    {
+        Assert.True(ExtendedRecord.TryParse(datagram, out ExtendedRecord record));
+        receiver.ReceiveExtended(record, datagram, peer, now);
+    }
 }

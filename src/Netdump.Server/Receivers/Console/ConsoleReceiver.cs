@@ -7,7 +7,7 @@ namespace Netdump.Server.Receivers.Console;
 
 /// <summary>
 /// The consoles of all hosts of one engine thread. The dump port's demultiplexer classifies each datagram
-/// (<see cref="Protocols.Dialects.Classify"/> with <see cref="ContinuesBasic"/>) and hands over what belongs to no session:
+/// (<see cref="Protocols.Dialects"/> with <see cref="ContinuesBasic"/>) and hands over what belongs to no session:
 /// <see cref="ReceiveExtended"/>, <see cref="ReceiveBasic"/>, <see cref="ReceiveLog"/>; and calls <see cref="Advance"/> and
 /// <see cref="Stop"/> as the engine calls it. Lane-owned, not thread-safe, bounded in streams and memory.
 /// </summary>
@@ -43,13 +43,14 @@ public sealed class ConsoleReceiver
     private readonly Dictionary<Peer, Source> _sources = [];
     private readonly Dictionary<(AddressKey Key, string Machine), Host> _hosts = [];
     private readonly PriorityQueue<Source, TimeSpan> _waiting = new();
-    private readonly List<Host> _dirty = [];
-    private TimeSpan _flushAt = TimeSpan.MaxValue;
+    private readonly DirtyHosts _dirty = new(FlushInterval);
+    private readonly DirtyHosts _released = new(ReleasedFlushInterval);
     private TimeSpan _sweepAt;
     private TimeSpan _nextRefusal;
     private TimeSpan _now;
     private bool _releasing;
     private Source _current = null!;
+    private Source? _found;
 
     /// <summary>Consoles of a store.</summary>
     /// <param name="store">Where the files go.</param>
@@ -79,13 +80,13 @@ public sealed class ConsoleReceiver
     public ConsoleWorkspace Workspace => _workspace;
 
     /// <summary>Whether a basic line of this sender is unfinished, so that any text is its rest.</summary>
-    public bool ContinuesBasic(in Peer peer, TimeSpan now) => _sources.TryGetValue(peer, out Source? source) && source.Stream.ContinuesBasic(now);
+    public bool ContinuesBasic(in Peer peer, TimeSpan now) => Find(peer) is Source source && source.Stream.ContinuesBasic(now);
 
     /// <summary>An extended record, or a piece, from a port without a session.</summary>
-    public void ReceiveExtended(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+    public void ReceiveExtended(in ExtendedRecord record, ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
     {
         if (!TryEnter(peer, now)) return;
-        _current.Stream.ReceiveExtended(datagram, now, _sink);
+        _current.Stream.ReceiveExtended(record, datagram, now, _sink);
         Leave();
     }
 
@@ -131,9 +132,11 @@ public sealed class ConsoleReceiver
 
         _releasing = false;
         TimeSpan next = _waiting.TryPeek(out _, out TimeSpan first) ? first : TimeSpan.MaxValue;
-        if (now >= _flushAt) FlushDirty();
+        if (now >= _released.FlushAt) Write(_released);
+        if (now >= _dirty.FlushAt) Write(_dirty);
         if (now >= _sweepAt) Sweep(now, IdleTimeout);
-        if (_flushAt < next) next = _flushAt;
+        if (_released.FlushAt < next) next = _released.FlushAt;
+        if (_dirty.FlushAt < next) next = _dirty.FlushAt;
         if (_sources.Count > 0 && _sweepAt < next) next = _sweepAt;
         return next;
     }
@@ -142,21 +145,27 @@ public sealed class ConsoleReceiver
     public void Stop()
     {
         foreach (Source source in _sources.Values) Flush(source);
-        FlushDirty(all: true);
+        Write(_released);
+        Write(_dirty);
         _files.CloseAll();
     }
 
     private bool TryEnter(in Peer peer, TimeSpan now)
     {
         _now = now;
-        if (!_sources.TryGetValue(peer, out Source? source))
-        {
-            if (!TryAdd(peer, now, out source)) return false;
-        }
-
+        Source? source = Find(peer);
+        if (source is null && !TryAdd(peer, now, out source)) return false;
         source.LastAt = now;
         _current = source;
         return true;
+    }
+
+    /// <summary>Each datagram asks twice: whether it continues a line, and whose it is.</summary>
+    private Source? Find(in Peer peer)
+    {
+        if (_found is not null && _found.Peer == peer) return _found;
+        if (!_sources.TryGetValue(peer, out Source? source)) return null;
+        return _found = source;
     }
 
     private void Leave()
@@ -271,36 +280,32 @@ public sealed class ConsoleReceiver
             _hostStarted(host.Log.Address);
         }
 
-        TimeSpan flushAt = _now + (_releasing ? ReleasedFlushInterval : FlushInterval);
-        if (!host.Dirty)
+        if (!host.Dirty) _dirty.Add(host, _now);
+        host.Dirty = true;
+        if (_releasing && !host.Released)
         {
-            host.Dirty = true;
-            host.FlushAt = flushAt;
-            _dirty.Add(host);
+            host.Released = true;
+            _released.Add(host, _now);
         }
 
-        if (flushAt < host.FlushAt) host.FlushAt = flushAt;
-        if (host.FlushAt < _flushAt) _flushAt = host.FlushAt;
         if (host.Log.NeedsFlush) host.Log.Flush();
     }
 
-    private void FlushDirty(bool all = false)
+    /// <summary>Writes what hosts have gathered; what the disk refuses stays, and is tried again.</summary>
+    private void Write(DirtyHosts hosts)
     {
-        _flushAt = TimeSpan.MaxValue;
-        foreach (Host host in _dirty)
+        int kept = 0;
+        foreach (Host host in hosts.List)
         {
-            if (all || host.FlushAt <= _now)
-            {
-                host.Log.Flush();
-                host.Dirty = host.Log.IsDirty;
-                host.FlushAt = _now + RetryInterval; // what the disk refused is tried again
-                if (!host.Dirty && host.Sources.Count == 0) _hosts.Remove((host.Key, host.Machine));
-            }
-
-            if (host.Dirty && host.FlushAt < _flushAt) _flushAt = host.FlushAt;
+            host.Log.Flush();
+            host.Released = false;
+            if (hosts == _released) continue; // it is among all others as well
+            host.Dirty = host.Log.IsDirty;
+            if (host.Dirty) hosts.List[kept++] = host;
+            else if (host.Sources.Count == 0) _hosts.Remove((host.Key, host.Machine));
         }
 
-        _dirty.RemoveAll(h => !h.Dirty);
+        hosts.Keep(kept, _now + RetryInterval);
     }
 
     private void Sweep(TimeSpan now, TimeSpan idle)
@@ -315,14 +320,33 @@ public sealed class ConsoleReceiver
         Flush(source);
         source.WakeAt = TimeSpan.MaxValue; // its place in the queue means nothing any more
         _sources.Remove(source.Peer);
+        _found = null;
         Host host = source.Host;
         host.Sources.Remove(source);
         if (host.Sources.Count > 0) return;
         host.Log.Flush();
-        // What the disk refuses is held on, among the hosts with something to write.
-        if (host.Log.IsDirty) return;
-        if (host.Dirty) _dirty.Remove(host);
-        _hosts.Remove((host.Key, host.Machine));
+        if (!host.Dirty) _hosts.Remove((host.Key, host.Machine)); // else when the list of dirty hosts is written next
+    }
+
+    /// <summary>Hosts with something to write; all are written when the first of them has waited long enough.</summary>
+    private sealed class DirtyHosts(TimeSpan interval)
+    {
+        public List<Host> List { get; } = [];
+
+        public TimeSpan FlushAt { get; private set; } = TimeSpan.MaxValue;
+
+        public void Add(Host host, TimeSpan now)
+        {
+            List.Add(host);
+            if (now + interval < FlushAt) FlushAt = now + interval;
+        }
+
+        /// <summary>Keeps the first <paramref name="count"/>, to be written at <paramref name="flushAt"/>.</summary>
+        public void Keep(int count, TimeSpan flushAt)
+        {
+            List.RemoveRange(count, List.Count - count);
+            FlushAt = count > 0 ? flushAt : TimeSpan.MaxValue;
+        }
     }
 
     /// <summary>One sender: address and port.</summary>
@@ -360,8 +384,8 @@ public sealed class ConsoleReceiver
         /// <summary>Whether it is in the list of those with something to write.</summary>
         public bool Dirty { get; set; }
 
-        /// <summary>When what is to be written must be.</summary>
-        public TimeSpan FlushAt { get; set; }
+        /// <summary>Whether it is in the list of those to be written at once.</summary>
+        public bool Released { get; set; }
 
         /// <summary>Whether this boot's module was announced.</summary>
         public bool Announced { get; set; }
