@@ -295,8 +295,9 @@ public sealed class ConsoleReceiver
     private void Write(DirtyHosts hosts)
     {
         int kept = 0;
-        foreach (Host host in hosts.List)
+        for (int i = 0; i < hosts.List.Count; i++)
         {
+            Host host = hosts.List[i];
             host.Log.Flush();
             host.Released = false;
             if (hosts == _released) continue; // it is among all others as well
