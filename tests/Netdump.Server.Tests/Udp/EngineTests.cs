@@ -215,6 +215,28 @@ public sealed class EngineTests
     }
 
     [Fact]
+    public async Task What_waits_in_the_socket_is_handled_before_the_end_and_what_was_dropped_is_counted()
+    {
+        const int Count = 5_000;
+        using ManualResetEventSlim began = new(), go = new();
+        int handled = 0;
+        UdpEngine engine = new(IPAddress.Loopback, 0, 1, 1 << 16, Nap, (_, _) => new Blocking(began, go, () => handled++), NullLogger.Instance);
+        engine.Start();
+        using Socket socket = Client(IPAddress.Loopback);
+        socket.Connect(engine.EndPoint);
+        socket.Send("first"u8);
+        Assert.True(began.Wait(Limit));
+        for (int i = 1; i < Count; i++) socket.Send(new byte[100]);
+        Task<bool> stop = Task.Run(engine.Stop, TestContext.Current.CancellationToken);
+        go.Set();
+        Assert.True(await stop.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        Assert.Equal(handled, engine.Counters[0].Datagrams);
+        Assert.True(engine.Counters[0].Dropped > 0);
+        Assert.Equal(Count, handled + engine.Counters[0].Dropped);
+        engine.Dispose();
+    }
+
+    [Fact]
     public void A_flood_is_counted_and_allocates_nothing_per_datagram()
     {
         const int Count = 20_000;
@@ -290,6 +312,25 @@ public sealed class EngineTests
         public override bool IsUrgent => urgent;
 
         public override void Receive(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now) => Sender.Send(peer, datagram);
+
+        public override TimeSpan Advance(TimeSpan now) => TimeSpan.MaxValue;
+
+        public override void Stop()
+        {
+        }
+    }
+
+    /// <summary>Stays in its first datagram until it may go on.</summary>
+    private sealed class Blocking(ManualResetEventSlim began, ManualResetEventSlim go, Action handled) : DatagramHandler
+    {
+        public override bool IsUrgent => false;
+
+        public override void Receive(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+        {
+            began.Set();
+            go.Wait(Limit);
+            handled();
+        }
 
         public override TimeSpan Advance(TimeSpan now) => TimeSpan.MaxValue;
 

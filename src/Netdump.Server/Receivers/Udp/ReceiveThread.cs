@@ -10,6 +10,7 @@ namespace Netdump.Server.Receivers.Udp;
 internal sealed unsafe class ReceiveThread : IDisposable
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan PauseAfterError = TimeSpan.FromMilliseconds(50);
 
     private readonly Socket _socket;
@@ -132,18 +133,34 @@ internal sealed unsafe class ReceiveThread : IDisposable
             if (known) Handle(message, peer, now);
         }
 
-        if (drops != _kernelDrops)
-        {
-            // The kernel's counter has 32 bits and wraps.
-            Counters.Dropped += drops - _kernelDrops;
-            _kernelDrops = drops;
-        }
-
+        CountDrops(drops);
         if (Counters.Dropped != _reportedDrops && now >= _nextDropReport)
         {
             Log.KernelDrops(_log, Counters.Dropped - _reportedDrops, Counters.Dropped);
             _reportedDrops = Counters.Dropped;
             _nextDropReport = now + ReportEvery;
+        }
+    }
+
+    /// <summary>The kernel's counter has 32 bits and wraps.</summary>
+    private void CountDrops(uint drops)
+    {
+        Counters.Dropped += drops - _kernelDrops;
+        _kernelDrops = drops;
+    }
+
+    /// <summary>Datagrams tell only of those dropped before them: of the last ones the socket itself does (Linux 4.12).</summary>
+    private void CountLastDrops()
+    {
+        Span<byte> counters = stackalloc byte[sizeof(uint) * (SocketCalls.MemoryInfoDrops + 1)];
+        try
+        {
+            if (_socket.GetRawSocketOption(SocketCalls.SocketLevel, SocketCalls.MemoryInfo, counters) == counters.Length)
+                CountDrops(MemoryMarshal.Read<uint>(counters[^sizeof(uint)..]));
+        }
+        catch (SocketException)
+        {
+            // An older kernel.
         }
     }
 
@@ -218,6 +235,9 @@ internal sealed unsafe class ReceiveThread : IDisposable
 
     private void End()
     {
+        // What waits in the socket has arrived: it is not lost because the server stops.
+        TimeSpan limit = MonotonicClock.Now + DrainLimit;
+        for (int count; MonotonicClock.Now < limit && (count = _slots.Receive(_descriptor)) > 0;) Handle(count, MonotonicClock.Now);
         Advance(MonotonicClock.Now);
         try
         {
@@ -229,5 +249,6 @@ internal sealed unsafe class ReceiveThread : IDisposable
         }
 
         _sender.Flush();
+        CountLastDrops();
     }
 }
