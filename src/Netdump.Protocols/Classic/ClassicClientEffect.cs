@@ -26,6 +26,8 @@ public enum ClassicClientEffectKind
     SendZeroPage,
     /// <summary>Send chunk <c>Argument</c> (1024 bytes at 1024 times its number) of the ELF header area.</summary>
     SendHeader,
+    /// <summary>Send chunk <c>Argument</c> (1024 bytes at 1024 times its number) of the map of left-out pages.</summary>
+    SendBitmap,
     /// <summary>Print the state as LOG pieces, then call <see cref="ClassicClientSession.CompleteState"/>.</summary>
     ShowState,
     /// <summary>The delay after REBOOT is over: restart now.</summary>

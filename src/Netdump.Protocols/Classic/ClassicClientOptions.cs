@@ -51,6 +51,9 @@ public sealed record ClassicClientOptions
     /// <summary>Bytes of the ELF header area offered to a server of ours; a multiple of 1024.</summary>
     public long HeaderLength { get; init; }
 
+    /// <summary>Whether a server of ours is told which pages are left out, by <see cref="ClassicClientEffectKind.SendBitmap"/>; else none is.</summary>
+    public bool LeavesOut { get; init; }
+
     /// <summary>Time between two STARTs.</summary>
     public TimeSpan StartInterval { get; init; } = TimeSpan.FromSeconds(1);
 

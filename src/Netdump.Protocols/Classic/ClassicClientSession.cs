@@ -186,6 +186,18 @@ public sealed class ClassicClientSession
         return ClassicReplyHeader.Size + text.Length;
     }
 
+    /// <summary>Writes the RESERVED that stands for a page which is RAM and is left out, or zero: a server goes on with the next page of RAM.</summary>
+    /// <param name="destination">At least <see cref="MaximumReply"/> bytes.</param>
+    /// <param name="number">Number of the request.</param>
+    /// <param name="pfn">The page.</param>
+    /// <returns>Bytes written.</returns>
+    public int WriteLeftOut(Span<byte> destination, uint number, uint pfn)
+    {
+        uint next = _options.Memory.NextRam(pfn);
+        new ClassicReplyHeader(ReplyVersion, number, ClassicReplyCode.Reserved, next < _pageCount ? next : 0).Write(destination);
+        return ClassicReplyHeader.Size;
+    }
+
     /// <summary>
     /// Writes one LOG datagram with the beginning of <paramref name="text"/>, at most <see cref="LogPieceSize"/> bytes of it. While
     /// <see cref="MayLog"/> is false the text is swallowed, as originals do.
@@ -281,10 +293,12 @@ public sealed class ClassicClientSession
                     _replies.Add(ClassicReplyCode.Error, ReplyVersion, number, 0, ClassicReplies.NoSuchChunk);
                 break;
             case ClassicCommand.GetBitmap when Extension:
-                if ((ulong)request.From * ClassicReplyHeader.ChunkSize < (_pageCount + 7UL) / 8)
-                    _replies.Add(ClassicReplyCode.Memory, ReplyVersion, number, request.From * ClassicReplyHeader.ChunkSize);
-                else
+                if ((ulong)request.From * ClassicReplyHeader.ChunkSize >= (_pageCount + 7UL) / 8)
                     _replies.Add(ClassicReplyCode.Error, ReplyVersion, number, 0, ClassicReplies.NoSuchChunk);
+                else if (_options.LeavesOut)
+                    Add(new ClassicClientEffect(ClassicClientEffectKind.SendBitmap, number, request.From));
+                else
+                    _replies.Add(ClassicReplyCode.Memory, ReplyVersion, number, request.From * ClassicReplyHeader.ChunkSize);
                 break;
             default:
                 _replies.Add(ClassicReplyCode.Error, ReplyVersion, number, (uint)request.Command);

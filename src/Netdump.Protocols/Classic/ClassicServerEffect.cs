@@ -11,6 +11,8 @@ public enum ClassicServerPhase
     Header,
     /// <summary>Waits for <see cref="ClassicServerSession.BeginMemory"/> or <see cref="ClassicServerSession.SkipMemory"/>.</summary>
     Prepared,
+    /// <summary>The map of the pages that the client left out is taken (extension).</summary>
+    LeftOut,
     /// <summary>Pages are asked.</summary>
     Memory,
     /// <summary>The client prints its state.</summary>
@@ -34,7 +36,13 @@ public enum ClassicServerEffectKind
     Hole,
     /// <summary>Page <c>FirstPfn</c> could not be read by the client.</summary>
     Unreadable,
-    /// <summary>Every page was accounted for exactly once, as Page, Hole or Unreadable. SHOW_STATE follows by itself.</summary>
+    /// <summary>
+    /// The client left out pages among the <c>Count</c> from <c>FirstPfn</c> on: those whose bit is set in <see cref="ClassicServerSession.LeftOutMap"/>,
+    /// until the next Receive. They come before all pages, and again when the session was resumed. The caller accounts for them: those that its
+    /// nextMissing passes over are not asked.
+    /// </summary>
+    LeftOut,
+    /// <summary>Every page was accounted for exactly once, as Page, Hole or Unreadable (or LeftOut, by the caller). SHOW_STATE follows by itself.</summary>
     MemoryComplete,
     /// <summary>The state was printed (or was not to be had): rename the file, then call Finish. Comes without MemoryComplete when memory was skipped.</summary>
     StateComplete,

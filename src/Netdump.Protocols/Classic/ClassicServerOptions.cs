@@ -24,6 +24,9 @@ public sealed record ClassicServerOptions
     /// <summary>Longest ELF header area taken from a client of our own, in bytes.</summary>
     public int MaximumHeaderLength { get; init; } = 64 << 20;
 
+    /// <summary>Whether a client that speaks our extension is asked which pages it left out, before any page.</summary>
+    public bool AsksLeftOut { get; init; }
+
     /// <summary>Timeout of a request before any round trip was measured.</summary>
     public TimeSpan InitialTimeout { get; init; } = TimeSpan.FromSeconds(1);
 

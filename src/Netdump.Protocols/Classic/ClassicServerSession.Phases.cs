@@ -30,10 +30,22 @@ public sealed partial class ClassicServerSession
         if (Phase != ClassicServerPhase.Prepared)
             throw new InvalidOperationException($"memory cannot begin in phase {Phase}");
         _lastHeard = now;
-        Phase = ClassicServerPhase.Memory;
         _requests.Clear();
+        _nextMissing = nextMissing;
+        if (Extension && _options.AsksLeftOut && _leftOut is null)
+        {
+            _leftOut = new LeftOutCollector(PageCount);
+            Phase = ClassicServerPhase.LeftOut;
+        }
+        else
+            TakeMemory();
+    }
+
+    private void TakeMemory()
+    {
+        Phase = ClassicServerPhase.Memory;
         int window = Extension ? _options.MaximumExtensionWindow : _options.MaximumWindow;
-        _memory = new MemoryCollector(PageSize, PageCount, window, _options, nextMissing) { ChunkLimit = _windowLimit };
+        _memory = new MemoryCollector(PageSize, PageCount, window, _options, _nextMissing) { ChunkLimit = _windowLimit };
         if (_memory.NextPfn >= PageCount)
             CompleteMemory();
     }
@@ -46,8 +58,10 @@ public sealed partial class ClassicServerSession
     public void HoldMemory(TimeSpan now)
     {
         _now = now;
-        if (Phase != ClassicServerPhase.Memory)
+        if (Phase is not (ClassicServerPhase.Memory or ClassicServerPhase.LeftOut))
             return;
+        if (Phase == ClassicServerPhase.LeftOut)
+            _leftOut = null;
         _requests.Clear();
         Phase = ClassicServerPhase.Prepared;
         _keepAlive = true;
@@ -80,7 +94,12 @@ public sealed partial class ClassicServerSession
     private bool AskMore()
     {
         uint argument;
-        if (Phase == ClassicServerPhase.Memory && _memory!.TryTakeNext(_requests.Count, out argument))
+        // Not before the caller has carried out what the last chunk of the map brought: what is missing is asked from here on.
+        if (Phase == ClassicServerPhase.LeftOut && _leftOut!.IsAsked && _requests.Count == 0)
+            TakeMemory();
+        if (Phase == ClassicServerPhase.LeftOut && _leftOut!.TryTakeNext(_requests.Count, out argument))
+            _requests.Open(ClassicCommand.GetBitmap, argument);
+        else if (Phase == ClassicServerPhase.Memory && _memory!.TryTakeNext(_requests.Count, out argument))
             _requests.Open(ClassicCommand.SendMemory, argument);
         else if (Phase == ClassicServerPhase.Header && _header!.TryTakeNext(_requests.Count, out argument))
             _requests.Open(ClassicCommand.GetHeader, argument);
@@ -99,6 +118,8 @@ public sealed partial class ClassicServerSession
                 return AnswerMemory(index, reply, payload);
             case ClassicCommand.GetHeader:
                 return AnswerHeader(index, reply, payload);
+            case ClassicCommand.GetBitmap:
+                return AnswerLeftOut(index, reply, payload);
             case ClassicCommand.Hello when error || reply.Code == ClassicReplyCode.Hello:
                 _requests.Answer(index, _now);
                 if (Refusal != ClassicRefusal.None)
@@ -191,6 +212,21 @@ public sealed partial class ClassicServerSession
         }
         else if (_header.EndKnown && _requests.Count == 0)
             Prepare();
+        return true;
+    }
+
+    // A chunk that the client has not: an older one of ours, which left nothing out.
+    private bool AnswerLeftOut(int index, in ClassicReplyHeader reply, ReadOnlySpan<byte> payload)
+    {
+        uint chunk = _requests[index].Argument;
+        if (reply.Code == ClassicReplyCode.Memory && HeaderCollector.IsChunk(chunk, reply.Info, payload.Length))
+        {
+            if (_leftOut!.Take(payload))
+                _effects.Enqueue(new ClassicServerEffect(ClassicServerEffectKind.LeftOut, (ulong)chunk * LeftOutCollector.PagesPerChunk, LeftOutCollector.PagesPerChunk));
+        }
+        else if (reply.Code != ClassicReplyCode.Error)
+            return false;
+        _requests.Answer(index, _now);
         return true;
     }
 

@@ -14,7 +14,9 @@ public sealed partial class ClassicServerSession
     private readonly OpenRequests _requests;
     private readonly Queue<ClassicServerEffect> _effects = new(8);
     private HeaderCollector? _header;
+    private LeftOutCollector? _leftOut;
     private MemoryCollector? _memory;
+    private Func<ulong, ulong>? _nextMissing;
     private byte[] _registers = [];
     private ClassicServerCounters _counters;
     private TimeSpan _now;
@@ -43,7 +45,7 @@ public sealed partial class ClassicServerSession
         _options = options;
         _roundTrip = new RoundTripEstimator(options.InitialTimeout, options.MinimumTimeout, options.MaximumTimeout);
         _requests = new OpenRequests(
-            Math.Max(HeaderCollector.Window, start.Extension ? options.MaximumExtensionWindow : options.MaximumWindow), firstNumber, _roundTrip);
+            Math.Max(LeftOutCollector.Window, start.Extension ? options.MaximumExtensionWindow : options.MaximumWindow), firstNumber, _roundTrip);
         Refusal = options.JustReboot ? ClassicRefusal.JustReboot
             : start.Extension || ClassicMachine.IsKnown(start.Machine) ? ClassicRefusal.None
             : ClassicRefusal.UnknownMachine;
@@ -279,6 +281,9 @@ public sealed partial class ClassicServerSession
     /// <summary>The bytes of a <see cref="ClassicServerEffectKind.Page"/> effect, valid until the next <see cref="Receive"/>.</summary>
     public ReadOnlySpan<byte> Page(in ClassicServerEffect effect) =>
         effect.Kind == ClassicServerEffectKind.Page && _memory is not null ? _memory.Page(effect.Slot) : default;
+
+    /// <summary>The bits of a <see cref="ClassicServerEffectKind.LeftOut"/> effect: page <c>FirstPfn</c> + n is bit n &amp; 7 of byte n / 8.</summary>
+    public ReadOnlySpan<byte> LeftOutMap => _leftOut is null ? default : _leftOut.Map;
 
     private uint AcknowledgedVersion =>
         _start.IsOld ? ClassicReplyHeader.BaseVersion : Math.Clamp(_start.Version, 1, ClassicReplyHeader.MaximumVersion);

@@ -21,6 +21,8 @@ public sealed record StoredCrash(CrashDirectory Directory, SessionHeader Header,
         SessionFile.Read(directory.File(SessionFile.FileName), out SessionHeader header, out PageMap received, out PageMap synced);
         header = header with { Port = port ?? header.Port, Boot = SessionFile.CurrentBoot };
         bool isComplete = File.Exists(directory.File(VmcoreWriter.CompleteName));
+        if (isComplete && LeftOutPages.Exists(directory))
+            LeftOutPages.Clean(directory); // the process ended between the dump's name and this
         if (!File.Exists(directory.File(VmcoreWriter.IncompleteName)))
         {
             if (header.State == SessionState.Opened && isComplete)

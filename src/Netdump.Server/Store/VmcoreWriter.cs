@@ -19,6 +19,7 @@ public sealed class VmcoreWriter : IDisposable
     private readonly FileStream _stream;
     private readonly SafeFileHandle _file;
 
+    private LeftOutPages? _leftOut;
     private readonly byte[]? _present; // of a file that is gone on with: a page's bytes there
 
     private VmcoreWriter(CrashDirectory directory, VmcoreLayout layout, FileStream stream, PageMap? received = null)
@@ -52,6 +53,12 @@ public sealed class VmcoreWriter : IDisposable
 
     /// <summary>Pages the client could not read.</summary>
     public ulong UnreadablePages { get; private set; }
+
+    /// <summary>Pages the client left out, of those that were not accounted for before.</summary>
+    public ulong LeftOutCount { get; private set; }
+
+    /// <summary>Bytes of the complete file, once there is one.</summary>
+    public long CompleteSize { get; private set; }
 
     /// <summary>Makes <c>vmcore-incomplete</c> (mode 0600, full length, header written, everything else a hole).</summary>
     /// <param name="directory">Directory of the crash.</param>
@@ -134,6 +141,21 @@ public sealed class VmcoreWriter : IDisposable
     /// <param name="count">Number of pages; what lies outside the dump is cut off.</param>
     public void MarkReserved(ulong first, ulong count) => ReservedPages += Pages.AddRange(first, count);
 
+    /// <summary>Accounts for pages the client left out: the complete file will say that they are not in it.</summary>
+    /// <param name="first">Page of the first bit, a multiple of 8.</param>
+    /// <param name="map">One bit a page, bit n &amp; 7 of byte n / 8; what lies outside the dump is ignored.</param>
+    /// <exception cref="IOException">The disk refuses; nothing is accounted for.</exception>
+    public void MarkLeftOut(ulong first, ReadOnlySpan<byte> map)
+    {
+        _leftOut ??= LeftOutPages.Create(_directory);
+        _leftOut.Write(first, map);
+        for (int i = 0; i < map.Length * 8; i++)
+        {
+            if ((map[i >> 3] >> (i & 7) & 1) != 0 && Pages.Add(first + (ulong)i))
+                LeftOutCount++;
+        }
+    }
+
     /// <summary>Accounts for a page the client could not read.</summary>
     /// <param name="pfn">Page frame number.</param>
     public void MarkUnreadable(ulong pfn)
@@ -153,17 +175,30 @@ public sealed class VmcoreWriter : IDisposable
         if (!Pages.IsComplete)
             throw new InvalidOperationException($"{Pages.PageCount - Pages.Accounted} pages are missing");
         _stream.Dispose();
-        _directory.Complete(IncompleteName, CompleteName);
+        if (_leftOut is null)
+            _directory.Complete(IncompleteName, CompleteName);
+        else
+        {
+            _leftOut.Dispose();
+            LeftOutPages.Convert(_directory);
+        }
+
+        CompleteSize = new FileInfo(_directory.File(CompleteName)).Length;
     }
 
     /// <summary>Closes the file; what was received stays in <c>vmcore-incomplete</c>.</summary>
-    public void Dispose() => _stream.Dispose();
+    public void Dispose()
+    {
+        _stream.Dispose();
+        _leftOut?.Dispose();
+    }
 
     /// <summary>Closes the file and removes it, so that others have its room.</summary>
     /// <exception cref="IOException">It cannot be removed.</exception>
     public void Remove()
     {
-        _stream.Dispose();
+        Dispose();
         _directory.Delete(IncompleteName);
+        _directory.Delete(LeftOutPages.FileName);
     }
 }

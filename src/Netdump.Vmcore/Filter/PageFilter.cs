@@ -14,7 +14,6 @@ namespace Netdump.Vmcore.Filter;
 /// </remarks>
 public sealed class PageFilter : IDisposable
 {
-    private const int BlockPages = 32 << 10;
     private const int ClassBits = 2 | 4 | 8 | 16;
 
     private readonly PhysicalMemory _memory;
@@ -95,6 +94,19 @@ public sealed class PageFilter : IDisposable
     /// <exception cref="IOException">The disk failed.</exception>
     public void Select(PageBlock block)
     {
+        foreach (ulong first in Blocks())
+            block(first, _keep);
+    }
+
+    /// <summary>Pages of a block, a multiple of 64; blocks begin at multiples of it.</summary>
+    internal const int BlockPages = 32 << 10;
+
+    /// <summary>The bits of the block that <see cref="Blocks"/> has come to.</summary>
+    internal ReadOnlySpan<ulong> Keep => _keep;
+
+    /// <summary>Goes once through all blocks that have memory in them: the first page of each. One walk at a time.</summary>
+    internal IEnumerable<ulong> Blocks()
+    {
         Array.Clear(_counts);
         _classes?.Reset();
         (_unreadable, _rangeEnd) = (0, 0);
@@ -107,7 +119,7 @@ public sealed class PageFilter : IDisposable
                 _memory.CopyMemoryBits(_blockFirst, _keep);
                 if (_classes is not null)
                     Exclude();
-                block(_blockFirst, _keep);
+                yield return _blockFirst;
                 _progress?.Invoke(_blockFirst, _memory.EndPage);
                 next = at + 1;
             }

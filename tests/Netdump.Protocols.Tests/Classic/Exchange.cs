@@ -35,6 +35,12 @@ internal sealed class Exchange
     private uint Seed { get; }
     public byte[] Stored { get; }
     public int[] Accounted { get; }
+    /// <summary>One bit a page that the client leaves out; null for a server that does not ask.</summary>
+    public byte[]? LeftOut { get; init; }
+
+    /// <summary>Pages that were asked.</summary>
+    public HashSet<uint> Asked { get; } = [];
+
     public StringBuilder Log { get; } = new();
     public ClassicServerSession Server => _server!;
     public bool Rebooted { get; private set; }
@@ -71,7 +77,7 @@ internal sealed class Exchange
         if (_server is null)
         {
             if (ClassicStart.TryParse(header, payload, out ClassicStart start))
-                _server = new ClassicServerSession(start, new ClassicServerOptions(), Seed, _now);
+                _server = new ClassicServerSession(start, new ClassicServerOptions { AsksLeftOut = LeftOut is not null }, Seed, _now);
             return;
         }
 
@@ -89,7 +95,12 @@ internal sealed class Exchange
             {
                 case ClassicServerEffectKind.Prepared:
                     _prepared = _now;
-                    _server.BeginMemory(_now);
+                    _server.BeginMemory(_now, LeftOut is null ? null : NextMissing);
+                    break;
+                case ClassicServerEffectKind.LeftOut:
+                    for (int i = 0; i < (int)effect.Count; i++)
+                        if ((_server.LeftOutMap[i >> 3] >> (i & 7) & 1) != 0)
+                            Accounted[(int)effect.FirstPfn + i]++;
                     break;
                 case ClassicServerEffectKind.Page:
                     _server.Page(effect).CopyTo(Stored.AsSpan((int)(effect.FirstPfn * _pageSize)));
@@ -115,6 +126,8 @@ internal sealed class Exchange
         Span<byte> datagram = stackalloc byte[ClassicRequest.Size];
         while (_server.TryTakeRequest(out ClassicRequest request))
         {
+            if (request.Command == ClassicCommand.SendMemory)
+                Asked.Add(request.From);
             request.Write(datagram);
             _down.Send(datagram, _now);
         }
@@ -137,6 +150,11 @@ internal sealed class Exchange
                     int offset = (int)effect.Argument * 1024;
                     _up.Send(_buffer.AsSpan(0, _client.WriteMemoryReply(_buffer, effect.Number, (uint)offset, _header.AsSpan(offset, 1024))), _now);
                     break;
+                case ClassicClientEffectKind.SendBitmap:
+                    byte[] chunk = new byte[1024];
+                    LeftOut.AsSpan().Slice((int)effect.Argument * 1024, Math.Min(1024, LeftOut!.Length - (int)effect.Argument * 1024)).CopyTo(chunk);
+                    _up.Send(_buffer.AsSpan(0, _client.WriteMemoryReply(_buffer, effect.Number, effect.Argument * 1024, chunk)), _now);
+                    break;
                 case ClassicClientEffectKind.ShowState:
                     _up.Send(_buffer.AsSpan(0, _client.WriteLog(_buffer, "all tasks\n"u8, out _)), _now);
                     _client.CompleteState();
@@ -148,6 +166,13 @@ internal sealed class Exchange
         }
 
         SendReplies();
+    }
+
+    private ulong NextMissing(ulong from)
+    {
+        while (from < (ulong)Accounted.Length && Accounted[from] > 0)
+            from++;
+        return from;
     }
 
     private void SendPage(uint number, ReadOnlySpan<byte> page)

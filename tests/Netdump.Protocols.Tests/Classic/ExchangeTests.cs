@@ -35,7 +35,24 @@ public sealed class ExchangeTests
         Assert.True(exchange.MemoryTime < TimeSpan.FromSeconds(3), $"{exchange.MemoryTime}"); // by timeouts alone 8 s
     }
 
-    private static Exchange Dump(ClassicClientProfile profile, uint pages, uint size, int seed, double loss, double duplication, double reordering)
+    [Fact]
+    public void Pages_that_were_left_out_are_told_and_never_asked() =>
+        Gen.Select(Gen.Int[0, 1_000_000], Gen.UInt[50, 30_000], Gen.Bool).Sample((seed, pages, lossy) =>
+        {
+            Exchange exchange = Dump(ClassicClientProfile.Netdump, pages, 0, seed, lossy ? 0.05 : 0, lossy ? 0.05 : 0, lossy ? 0.2 : 0, leavesOut: true);
+            byte[] leftOut = exchange.LeftOut!;
+            Assert.DoesNotContain(exchange.Asked, pfn => (leftOut[pfn >> 3] >> (int)(pfn & 7) & 1) != 0);
+        }, iter: 15);
+
+    [Fact]
+    public void A_client_that_leaves_nothing_out_says_so()
+    {
+        Exchange exchange = Dump(ClassicClientProfile.Netdump, 20_000, 0, 3, 0, 0, 0, leavesOut: false, asks: true);
+        Assert.NotEmpty(exchange.Asked);
+    }
+
+    private static Exchange Dump(
+        ClassicClientProfile profile, uint pages, uint size, int seed, double loss, double duplication, double reordering, bool leavesOut = false, bool asks = false)
     {
         uint pageSize = size == 0 ? 1024u : size == 1 ? 4096u : 16384u;
         Random random = new(seed);
@@ -70,8 +87,18 @@ public sealed class ExchangeTests
             Magic = (ulong)random.NextInt64(),
             Registers = registers,
             HeaderLength = header.Length,
+            LeavesOut = leavesOut,
         };
-        Exchange exchange = new(options, memory, header, seed, loss, duplication, reordering);
+        byte[] leftOut = new byte[(pages + 7) / 8];
+        for (uint pfn = 0; leavesOut && pfn < pages; pfn++)
+        {
+            if (!map.IsRam(pfn) || random.Next(3) == 0)
+                continue;
+            leftOut[pfn >> 3] |= (byte)(1 << (int)(pfn & 7));
+            memory.AsSpan((int)(pfn * pageSize), (int)pageSize).Clear(); // the server stores nothing there
+        }
+
+        Exchange exchange = new(options, memory, header, seed, loss, duplication, reordering) { LeftOut = leavesOut || asks ? leftOut : null };
         exchange.Run();
         Assert.Equal(pages, exchange.Server.PageCount);
         Assert.All(exchange.Accounted, count => Assert.Equal(1, count));

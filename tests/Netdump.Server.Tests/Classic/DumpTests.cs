@@ -1,5 +1,7 @@
 using Netdump.Protocols.Classic;
 using Netdump.Server.Tests.Storage;
+using Netdump.Vmcore;
+using Netdump.Vmcore.Memory;
 
 namespace Netdump.Server.Tests.Classic;
 
@@ -61,6 +63,89 @@ public sealed class DumpTests
         await simulation.RunToTheEnd();
         Assert.True(client.IsExtended);
         Assert.Equal(core.File(), File.ReadAllBytes(Path.Combine(Assert.Single(simulation.CrashDirectories), "vmcore")));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.05)]
+    public async Task Pages_that_were_left_out_are_excluded_in_the_stored_dump_and_never_zeros(double loss)
+    {
+        using var simulation = new Simulation(seed: 3, loss);
+        KernelCore core = KernelCore.Typical(new Random(5));
+        var client = new SimulatedClient(
+            new ClassicClientOptions { Memory = Map(core.Pages), Registers = new byte[216], LeavesOut = true }, core.Pages, WithoutNotes(core));
+        client.LeftOut.UnionWith(core.Pages.Keys.Where(pfn => pfn % 3 != 0).Select(pfn => (uint)pfn));
+        simulation.Clients.Add(client);
+        await simulation.RunToTheEnd();
+        Assert.Empty(client.LeftOut.Intersect(client.Asked));
+        string directory = Assert.Single(simulation.CrashDirectories);
+        Assert.Equal(["log", "vmcore"], Directory.GetFiles(directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(directory, "vmcore")));
+        AssertStored(directory, core, client.LeftOut);
+    }
+
+    [Fact]
+    public async Task A_dump_whose_every_page_was_left_out_is_complete()
+    {
+        using var simulation = new Simulation();
+        KernelCore core = KernelCore.Typical(new Random(5));
+        var client = new SimulatedClient(
+            new ClassicClientOptions { Memory = Map(core.Pages), Registers = new byte[216], LeavesOut = true }, core.Pages, WithoutNotes(core));
+        client.LeftOut.UnionWith(core.Pages.Keys.Select(pfn => (uint)pfn));
+        simulation.Clients.Add(client);
+        await simulation.RunToTheEnd();
+        AssertStored(Assert.Single(simulation.CrashDirectories), core, client.LeftOut);
+    }
+
+    [Fact]
+    public async Task Zeros_that_were_spared_are_zeros_and_the_file_equals_proc_vmcore()
+    {
+        using var simulation = new Simulation();
+        KernelCore core = KernelCore.Typical(new Random(5));
+        var client = new SimulatedClient(
+            new ClassicClientOptions { Memory = Map(core.Pages), Registers = new byte[216], LeavesOut = true }, core.Pages, core.Header())
+        { SparesZeros = true };
+        simulation.Clients.Add(client);
+        await simulation.RunToTheEnd();
+        Assert.Equal(core.File(), File.ReadAllBytes(Path.Combine(Assert.Single(simulation.CrashDirectories), "vmcore")));
+    }
+
+    [Fact]
+    public async Task Notes_that_make_no_sense_leave_the_dump_incomplete_with_a_line()
+    {
+        using var simulation = new Simulation();
+        KernelCore core = KernelCore.Typical(new Random(5));
+        var client = new SimulatedClient(
+            new ClassicClientOptions { Memory = Map(core.Pages), Registers = new byte[216], LeavesOut = true }, core.Pages, core.Header());
+        client.LeftOut.Add(0x41);
+        simulation.Clients.Add(client);
+        await simulation.RunToTheEnd();
+        Assert.Equal(
+            [".left-out", ".session", "log", "vmcore-incomplete"],
+            Directory.GetFiles(Assert.Single(simulation.CrashDirectories)).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(1, simulation.Log.Count(308));
+    }
+
+    private static byte[] WithoutNotes(KernelCore core)
+    {
+        byte[] header = core.Header();
+        header.AsSpan(KernelCore.PageSize).Clear();
+        return header;
+    }
+
+    private static void AssertStored(string directory, KernelCore core, HashSet<uint> leftOut)
+    {
+        using VmcoreFile file = VmcoreFile.Open(Path.Combine(directory, "vmcore"));
+        Assert.NotNull(file.Kdump);
+        Assert.True(file.IsComplete);
+        var page = new byte[4096];
+        foreach ((ulong pfn, byte[] expected) in core.Pages)
+        {
+            bool isLeftOut = leftOut.Contains((uint)pfn);
+            Assert.Equal(isLeftOut ? PageState.Excluded : PageState.Present, file.Physical.ReadInPage(pfn, 0, page));
+            if (!isLeftOut)
+                Assert.Equal(expected, page);
+        }
     }
 
     [Fact]

@@ -40,6 +40,12 @@ internal sealed class SimulatedClient
     /// <summary>Pages that cannot be read.</summary>
     public HashSet<ulong> Unreadable { get; } = [];
 
+    /// <summary>Pages that are left out, when the options say that some are.</summary>
+    public HashSet<uint> LeftOut { get; } = [];
+
+    /// <summary>Pages of zeros are answered as if they were no memory.</summary>
+    public bool SparesZeros { get; init; }
+
     /// <summary>From this many page requests on the client says nothing any more.</summary>
     public uint SilentAfter { get; set; } = uint.MaxValue;
 
@@ -144,6 +150,16 @@ internal sealed class SimulatedClient
         {
             case ClassicClientEffectKind.SendPage when Unreadable.Contains(effect.Argument):
                 Send(_datagram.AsSpan(0, _session.WriteUnreadable(_datagram, effect.Number)));
+                break;
+            case ClassicClientEffectKind.SendPage when LeftOut.Contains(effect.Argument) || (SparesZeros && !ReadPage(effect.Argument).AsSpan().ContainsAnyExcept((byte)0)):
+                Send(_datagram.AsSpan(0, _session.WriteLeftOut(_datagram, effect.Number, effect.Argument)));
+                break;
+            case ClassicClientEffectKind.SendBitmap:
+                var map = new byte[1024];
+                foreach (uint pfn in LeftOut)
+                    if (pfn / 8192 == effect.Argument)
+                        map[pfn % 8192 / 8] |= (byte)(1 << (int)(pfn % 8));
+                SendChunks(effect.Number, map, effect.Argument * 1024);
                 break;
             case ClassicClientEffectKind.SendPage:
                 SendChunks(effect.Number, ReadPage(effect.Argument), 0);

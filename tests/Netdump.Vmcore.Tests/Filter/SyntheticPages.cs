@@ -129,11 +129,15 @@ internal sealed class SyntheticPages
             Set(tail, tail == page + 1 ? (ulong)order : 0, compound: VirtualMap + (ulong)page * Size + 1, mapping: 1);
     }
 
-    public VmcoreFile Open()
+    /// <summary>The dump.</summary>
+    /// <param name="more">Another range of memory, of which no byte is there.</param>
+    public VmcoreFile Open((ulong Address, ulong Bytes) more = default)
     {
         var core = new SyntheticCore();
         core.AddNote("VMCOREINFO", 0, Encoding.ASCII.GetBytes(Kernel.InfoText + string.Concat(_keys.Select(k => $"{k.Key}={k.Value}\n"))));
         core.AddMemory(0, Kernel.Memory, Math.Max((ulong)Kernel.Memory.Length, (ulong)Count * 4096));
+        if (more.Bytes > 0)
+            core.AddMemory(more.Address, [], more.Bytes);
         return core.Open();
     }
 

@@ -77,7 +77,7 @@ internal sealed partial class ClassicCrash
         if (failure is null)
         {
             Log.DumpComplete(
-                _context.Log, Address, Directory.Path, ByteText.Size(vmcore.Layout.FileSize), (now - _began).TotalSeconds);
+                _context.Log, Address, Directory.Path, ByteText.Size(vmcore.CompleteSize), (now - _began).TotalSeconds);
         }
         else
         {

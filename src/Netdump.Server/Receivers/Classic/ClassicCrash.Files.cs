@@ -10,6 +10,7 @@ internal sealed partial class ClassicCrash
     private VmcoreWriter? _vmcore;
     private SessionFile? _sessionFile;
     private SessionHeader? _header;
+    private byte[]? _zeros;
     private long _neededBytes;
     private RateMeter _rate;
     private TimeSpan _nextTick;
@@ -65,7 +66,7 @@ internal sealed partial class ClassicCrash
         }
         else
         {
-            _session.BeginMemory(now);
+            _session.BeginMemory(now, Start.Extension ? _vmcore.Pages.NextMissing : null);
         }
 
         Drain(now);
@@ -137,15 +138,49 @@ internal sealed partial class ClassicCrash
         }
     }
 
-    private void StoreHole(in ClassicServerEffect effect)
+    private void StoreHole(in ClassicServerEffect effect, TimeSpan now)
     {
         if (_vmcore is null || _held)
             return;
+        if (effect.Kind == ClassicServerEffectKind.Hole && effect.Count == 1 && _vmcore.Layout.IsKernelHeader && !_vmcore.Layout.Positions(effect.FirstPfn).IsEmpty)
+        {
+            StoreZeros(effect.FirstPfn, now); // its own header says that this is memory: the client spared the zeros
+            return;
+        }
+
         if (effect.Kind == ClassicServerEffectKind.Hole)
             _vmcore.MarkReserved(effect.FirstPfn, effect.Count);
         else
             _vmcore.MarkUnreadable(effect.FirstPfn);
         NoteUnsaved();
+    }
+
+    private void StoreZeros(ulong pfn, TimeSpan now)
+    {
+        try
+        {
+            _vmcore!.WritePage(pfn, _zeros ??= new byte[_vmcore.Layout.PageSize]);
+            NoteUnsaved();
+        }
+        catch (Exception error)
+        {
+            Refused(error, now);
+        }
+    }
+
+    private void StoreLeftOut(in ClassicServerEffect effect, TimeSpan now)
+    {
+        if (_vmcore is null || _held)
+            return;
+        try
+        {
+            _vmcore.MarkLeftOut(effect.FirstPfn, _session.LeftOutMap);
+            NoteUnsaved();
+        }
+        catch (Exception error)
+        {
+            Refused(error, now);
+        }
     }
 
     private void NoteUnsaved()
@@ -247,6 +282,7 @@ internal sealed partial class ClassicCrash
         ulong total = vmcore.Layout.PageCount - vmcore.ReservedPages;
         if (_session.RamPages != 0)
             total = Math.Min(total, _session.RamPages);
+        total -= Math.Min(total, vmcore.LeftOutCount);
         return new DumpProgress(done, Math.Max(done, total), vmcore.Layout.PageSize, _rate.Sample(done, now) * vmcore.Layout.PageSize);
     }
 

@@ -197,6 +197,7 @@ internal sealed partial class ClassicCrash
     {
         Magic = magic,
         JustReboot = !_holdsSlot,
+        AsksLeftOut = true,
         ExitInsteadOfReboot = _context.Options.Current.Ending == DumpEnding.Exit,
     };
 
@@ -212,6 +213,10 @@ internal sealed partial class ClassicCrash
             request.Write(datagram);
             _receiver.Sender.Send(Peer, datagram);
         }
+
+        // Nothing is left to ask, and that is known only now: every page was left out, or had come before.
+        while (_session.TryTakeEffect(out ClassicServerEffect effect))
+            Carry(effect, now);
     }
 
     private void Carry(in ClassicServerEffect effect, TimeSpan now)
@@ -226,7 +231,10 @@ internal sealed partial class ClassicCrash
                 break;
             case ClassicServerEffectKind.Hole:
             case ClassicServerEffectKind.Unreadable:
-                StoreHole(effect);
+                StoreHole(effect, now);
+                break;
+            case ClassicServerEffectKind.LeftOut:
+                StoreLeftOut(effect, now);
                 break;
             case ClassicServerEffectKind.MemoryComplete:
                 CompleteFiles(now);
