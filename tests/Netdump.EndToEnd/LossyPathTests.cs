@@ -28,9 +28,9 @@ public sealed class LossyPathTests
             Assert.All([lost, doubled, overtaken], n => Assert.InRange(n, all / 25, all / 15));
         }
 
-        KernelCrashTests.AssertEqualsProcVmcore(guest, Path.Combine(crash, "vmcore"));
+        KernelCrashTests.AssertEqualsProcVmcore(guest.Console, Path.Combine(crash, "vmcore"));
         AssertWholeLog(crash);
-        KernelCrashTests.AssertLog(guest, crash, "Kernel panic - not syncing: sysrq triggered crash");
+        KernelCrashTests.AssertLog(guest.Console, crash, "Kernel panic - not syncing: sysrq triggered crash");
         Assert.Equal(0, server.Stop());
         Directory.Delete(scratch, recursive: true);
     }
