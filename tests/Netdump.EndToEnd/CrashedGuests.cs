@@ -15,10 +15,15 @@ public sealed record CrashedGuest(TestKernel Kernel, string Console, string Cras
     public string Vmcore => Path.Combine(Crash, "vmcore");
 }
 
-/// <summary>Guests whose crash more than one test looks at: each is booted when it is first asked for, and its dump kept until the run ends.</summary>
+/// <summary>
+/// Guests whose crash more than one test looks at: each is booted when it is first asked for, and its dump kept until the run ends; longer
+/// in the folder that NETDUMP_KEPT_GUESTS names, from which the next run takes it without booting.
+/// </summary>
 public sealed class CrashedGuests : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    private static readonly string? Kept = Environment.GetEnvironmentVariable("NETDUMP_KEPT_GUESTS") is { Length: > 0 } folder ? folder : null;
 
     private readonly ConcurrentDictionary<string, Lazy<CrashedGuest>> _guests = [];
     private readonly ConcurrentBag<string> _scratches = [];
@@ -49,8 +54,12 @@ public sealed class CrashedGuests : IDisposable
         _guests.GetOrAdd($"{series} {more}", _ => new Lazy<CrashedGuest>(() =>
         {
             TestKernel kernel = Workspace.Kernel(series);
-            string scratch = Workspace.Scratch("CrashedGuest");
-            _scratches.Add(scratch);
+            string? kept = Kept is null ? null : Path.Combine(Kept, $"{kernel.Release}-{more.Replace(' ', '-')}");
+            string scratch = kept ?? Workspace.Scratch("CrashedGuest");
+            string console = Path.Combine(scratch, "console");
+            if (kept is null) _scratches.Add(scratch);
+            else if (File.Exists(console)) return new CrashedGuest(kernel, File.ReadAllText(console), Assert.Single(Directory.GetDirectories(Path.Combine(scratch, "crash"), "*-????-??-??-*")));
+            Directory.CreateDirectory(scratch);
             using DumpServer server = new(Path.Combine(scratch, "crash"));
             using Guest guest = new(kernel, scratch, ["NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "CAPTURE_DIGEST=yes"], crashBy,
                 memoryMiB, nic: nic, more: more, qemu: qemu);
@@ -58,6 +67,7 @@ public sealed class CrashedGuests : IDisposable
             guest.WaitForReboot(Limit);
             string crash = KernelCrashTests.WaitForCrash(server);
             Assert.Equal(0, server.Stop());
+            File.WriteAllText(console, guest.Console);
             return new CrashedGuest(kernel, guest.Console, crash);
         })).Value;
 }
