@@ -27,9 +27,10 @@ internal sealed class DirectMap
         }
         else
             _base = Learn(source);
+        _images.AddRange(KernelStacks.Find(source, IsDescribed));
     }
 
-    /// <summary>Physical ranges that have a second address, the kernel image's, which a debugger with vmlinux asks for.</summary>
+    /// <summary>Physical ranges that have a second address, the kernel image's and the stacks', which a debugger with vmlinux asks for.</summary>
     public IReadOnlyList<(ulong Start, ulong End, ulong Address)> Images => _images;
 
     /// <summary>The address, or 0 when it is not known.</summary>
@@ -44,6 +45,9 @@ internal sealed class DirectMap
                 return address - (start - physical);
         return _base is { } at ? unchecked(at + physical) : 0;
     }
+
+    private bool IsDescribed(ulong physical, ulong address) =>
+        AddressOf(physical) == address || _images.Exists(image => physical >= image.Start && physical < image.End && image.Address + (physical - image.Start) == address);
 
     // mem_section lies in the direct map, so the page tables tell the map's base; the image goes on as long as they map it in one piece.
     private ulong? Learn(VmcoreFile source)

@@ -184,9 +184,10 @@ public sealed class ElfWriter
         foreach (var segment in segments)
         {
             var physical = segment.First * _page;
-            // A segment without bytes has no place in the file: offset 0, as makedumpfile writes it.
+            // A segment without bytes has the place it would have: at offset 0, where makedumpfile puts it, gdb finds this header once more
+            // and takes every thread twice.
             Segment(
-                area.AsSpan(at), ElfSegment.Load, 7, segment.FilePages == 0 ? 0 : memoryAt,
+                area.AsSpan(at), ElfSegment.Load, 7, memoryAt,
                 _places.AddressOf(physical), physical, segment.FilePages * _page, segment.Pages * _page);
             memoryAt += (long)(segment.FilePages * _page);
             at += ProgramHeaderLength;
@@ -194,7 +195,7 @@ public sealed class ElfWriter
         return area;
     }
 
-    // The image's second address gets headers of its own that point at the same bytes of the file: nothing is written twice.
+    // The second address of the image and the stacks gets headers of its own that point at the same bytes of the file: nothing is written twice.
     private List<(long InFile, ulong Address, ulong Physical, ulong Length)> FindImages(IReadOnlyList<WrittenSegment> segments)
     {
         var images = new List<(long, ulong, ulong, ulong)>();

@@ -106,6 +106,40 @@ public sealed class WriterTests : IDisposable
     }
 
     [Fact]
+    public void A_written_core_has_the_stacks_at_the_addresses_the_processors_know_them_by()
+    {
+        const ulong Stack = 0xffff_c900_0012_0000;
+        var kernel = new SyntheticKernel(pages: 64);
+        // Four pages of vmalloc space that are no neighbours in memory, but for the first two; a fifth is not mapped.
+        ulong[] places = [0x20000, 0x21000, 0x30000, 0x28000];
+        for (var i = 0; i < places.Length; i++)
+        {
+            kernel.Map(Stack + ((ulong)i << 12), places[i]);
+            kernel.Memory[places[i] + 5] = (byte)(i + 1);
+        }
+        var core = new SyntheticCore();
+        foreach (var pid in (int[])[1, 2])
+        {
+            var status = SyntheticCore.Status(pid);
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(status.AsSpan(112 + 19 * 8), Stack + 0x2340);
+            core.AddNote("CORE", 1, status);
+        }
+        core.AddNote("VMCOREINFO", 0, System.Text.Encoding.ASCII.GetBytes(kernel.InfoText));
+        core.AddMemory(0, kernel.Memory);
+        using var source = core.Open();
+        var path = Path.Combine(_directory, "out");
+        using (var output = FileOutput.Create(path))
+            ElfWriter.Write(source, block => block(0, [ulong.MaxValue]), output, new WriteOptions { Codec = PageCodec.None });
+        using var copy = VmcoreFile.Open(path);
+        var stacks = copy.Elf!.Segments.Where(s => s.VirtualAddress is >= Stack and < Stack + 0x100000).ToList();
+        Assert.Equal([(Stack, 0x20000UL, 0x2000UL), (Stack + 0x2000, 0x30000UL, 0x1000UL), (Stack + 0x3000, 0x28000UL, 0x1000UL)],
+            stacks.Select(s => (s.VirtualAddress, s.PhysicalAddress, s.MemorySize)));
+        var bytes = File.ReadAllBytes(path);
+        Assert.Equal([1, 3, 4], stacks.Select(s => bytes[s.Offset + 5]));
+        Assert.Equal(64UL, copy.Physical.PageCount);
+    }
+
+    [Fact]
     public void Item20_an_interrupted_output_is_known_as_incomplete_and_opens()
     {
         var path = Path.Combine(_directory, "out");
