@@ -50,6 +50,14 @@ public sealed partial class Command : IDisposable
         return (exit, command.Output);
     }
 
+    /// <summary>Runs a program that must succeed, and returns what it prints.</summary>
+    public static string Succeed(string file, params string[] arguments)
+    {
+        (int exit, string output) = Run(file, arguments);
+        Assert.True(exit == 0, $"{file} {string.Join(' ', arguments)} exited {exit}:\n{output}");
+        return output;
+    }
+
     /// <summary>Waits for a line that matches; fails with everything printed so far when time is up or the program ended.</summary>
     public string WaitForLine(string pattern, TimeSpan limit)
     {

@@ -26,6 +26,7 @@ public sealed class CrashedGuests : IDisposable
     private static readonly string? Kept = Environment.GetEnvironmentVariable("NETDUMP_KEPT_GUESTS") is { Length: > 0 } folder ? folder : null;
 
     private readonly ConcurrentDictionary<string, Lazy<CrashedGuest>> _guests = [];
+    private readonly ConcurrentDictionary<string, string> _said = [];
     private readonly ConcurrentBag<string> _scratches = [];
 
     /// <summary>Debian 12's kernel, five-level paging, crashed by sysrq-c; free, cached, private, huge and anonymous pages.</summary>
@@ -43,6 +44,9 @@ public sealed class CrashedGuests : IDisposable
 
     /// <summary>The shared guest of a kernel series.</summary>
     public CrashedGuest Of(string series) => series == "6.1" ? Linux61 : Linux612;
+
+    /// <summary>What a judge says of a shared dump: asked once.</summary>
+    public string Remember(string what, Func<string> ask) => _said.GetOrAdd(what, _ => ask());
 
     public void Dispose()
     {

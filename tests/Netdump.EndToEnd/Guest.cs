@@ -14,10 +14,10 @@ public sealed class Guest : IDisposable
         if (withModule)
         {
             string module = Path.Combine(scratch, "lab.ko");
-            Succeed(Tool("build-module"), kernel.Release, module);
+            Command.Succeed(Tool("build-module"), kernel.Release, module);
             arguments.Add(module);
         }
-        Succeed(Tool("make-image"), [.. arguments]);
+        Command.Succeed(Tool("make-image"), [.. arguments]);
         _command = new Command(Tool("boot"),
             [kernel.Release, image, $"{memoryMiB}", crashkernel, $"lab_crash={crash}", .. more.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
             environment: new Dictionary<string, string> { ["NIC"] = nic, ["QEMU_EXTRA"] = qemu });
@@ -34,10 +34,4 @@ public sealed class Guest : IDisposable
     public void Dispose() => _command.Dispose();
 
     private static string Tool(string name) => Path.Combine(Workspace.Root, "tests/guest", name);
-
-    private static void Succeed(string file, params string[] arguments)
-    {
-        (int exit, string output) = Command.Run(file, arguments);
-        Assert.True(exit == 0, $"{file} {string.Join(' ', arguments)} exited {exit}:\n{output}");
-    }
 }
