@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -53,6 +54,13 @@ public sealed class DumpServer : IDisposable
     public string[] Crashes => [.. Directory.GetDirectories(Store, "*-????-??-??-*").Order(StringComparer.Ordinal)];
 
     public string WaitForLine(string pattern, TimeSpan limit) => _command.WaitForLine(pattern, limit);
+
+    /// <summary>Waits for something the server does; fails with what it has printed.</summary>
+    public void WaitFor(Func<bool> condition, TimeSpan limit)
+    {
+        for (Stopwatch clock = Stopwatch.StartNew(); !condition(); Command.Pause())
+            if (clock.Elapsed > limit) throw new TimeoutException($"not within {limit}:\n{Output}");
+    }
 
     /// <summary>Ends the server as an operator does and says how it went.</summary>
     public int Stop()

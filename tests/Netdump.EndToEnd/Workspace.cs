@@ -38,11 +38,11 @@ public static class Workspace
     }
 
     /// <summary>Writes an x86_64 ELF core as /proc/vmcore lays it out, with known bytes; every fifth page is zero.</summary>
-    public static void WriteCore(string path, int pages)
+    public static void WriteCore(string path, int pages, int seed = 7)
     {
         const int page = 4096;
         byte[] memory = new byte[pages * page];
-        new Random(7).NextBytes(memory);
+        new Random(seed).NextBytes(memory);
         for (int i = 4; i < pages; i += 5) memory.AsSpan(i * page, page).Clear();
         SyntheticCore core = new();
         core.AddNote("CORE", 1, SyntheticCore.Status(pid: 1));

@@ -264,6 +264,9 @@ public sealed partial class ClassicServerSession
         request = default;
         if (Phase is ClassicServerPhase.Ended or ClassicServerPhase.Finishing)
             return false;
+        // Also what seems lost is asked again within the window: should its answers only be slow, they would come twice, and more than fits.
+        if (Phase == ClassicServerPhase.Memory && _requests.OnWire >= _memory!.Window)
+            return false;
         if (!_requests.TryTake(_now, out int index))
         {
             if (!AskMore() || !_requests.TryTake(_now, out index))

@@ -52,6 +52,9 @@ internal sealed class OpenRequests
     /// <summary>Requests that are open.</summary>
     public int Count => _slots.Length - _freeCount;
 
+    /// <summary>Requests that were sent and wait for their answer: all that are open but those to be sent, or sent again.</summary>
+    public int OnWire { get; private set; }
+
     /// <summary>No open request is late before this; may be too early, never too late.</summary>
     public TimeSpan NextDeadline { get; private set; } = TimeSpan.MaxValue;
 
@@ -245,6 +248,7 @@ internal sealed class OpenRequests
 
     private void Link(int index)
     {
+        OnWire++;
         _slots[index].Older = _newest;
         _slots[index].Newer = -1;
         if (_newest >= 0)
@@ -256,6 +260,7 @@ internal sealed class OpenRequests
 
     private void Unlink(int index)
     {
+        OnWire--;
         (int older, int newer) = (_slots[index].Older, _slots[index].Newer);
         if (older >= 0)
             _slots[older].Newer = newer;

@@ -86,7 +86,7 @@ internal sealed class DumpPortHandler : DatagramHandler
     /// <inheritdoc/>
     public override TimeSpan Advance(TimeSpan now)
     {
-        TimeSpan classic = _classic.Advance(now);
+        TimeSpan classic = _classic.Advance(now, IsBehind);
         TimeSpan console = _console.Advance(now);
         return classic < console ? classic : console;
     }

@@ -296,6 +296,32 @@ public sealed class ServerMemoryTests
         Assert.Equal(64, lab.Session.Window);
     }
 
+    [Fact]
+    public void What_seems_lost_is_asked_again_within_the_window_and_not_at_all_if_it_was_only_slow()
+    {
+        ServerLab lab = new ServerLab().Begin(100_000);
+        for (int i = 0; i < 5; i++)
+            RoundTrip(lab);
+        lab.Wait(0.001);
+        ClassicRequest[] asked = [.. lab.Sent];
+        Assert.Equal(64, asked.Length);
+        lab.Sent.Clear();
+        lab.Wait(0.11); // all late at one time
+        Assert.Equal(64, lab.Session.Counters.Retransmits);
+        Assert.Equal(lab.Session.Window, lab.Sent.Count);
+        Assert.InRange(lab.Sent.Count, 8, 32);
+        lab.Sent.Clear();
+        foreach (ClassicRequest request in asked)
+        {
+            for (uint offset = 0; offset < 4096; offset += 1024)
+                lab.Session.Receive(new ClassicReplyHeader(4, request.Number, ClassicReplyCode.Memory, offset), ServerLab.Chunk(request.From, offset), lab.Now);
+        }
+
+        lab.Drain();
+        Assert.Equal(0, lab.Sent.Count(request => asked.Any(a => a.From == request.From)));
+        Assert.Equal(0, lab.Session.Counters.Duplicates);
+    }
+
     private static void RoundTrip(ServerLab lab)
     {
         lab.Wait(0.001);

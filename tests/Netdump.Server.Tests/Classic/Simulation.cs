@@ -60,6 +60,9 @@ internal sealed class Simulation : IDisposable
     /// <summary>Most datagrams that were on their way to the server at once.</summary>
     public int MostWaiting { get; set; }
 
+    /// <summary>Datagrams that the server sent.</summary>
+    public int Sent { get; private set; }
+
     /// <summary>LOG datagrams that belonged to no crash.</summary>
     public int Unclaimed { get; private set; }
 
@@ -149,6 +152,10 @@ internal sealed class Simulation : IDisposable
     {
         public override int AnswerRoom => answerRoom;
 
-        public override void Send(in Peer peer, ReadOnlySpan<byte> datagram) => simulation._toClients.Add((peer, datagram.ToArray()));
+        public override void Send(in Peer peer, ReadOnlySpan<byte> datagram)
+        {
+            simulation.Sent++;
+            simulation._toClients.Add((peer, datagram.ToArray()));
+        }
     }
 }

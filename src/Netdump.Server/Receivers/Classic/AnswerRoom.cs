@@ -23,9 +23,9 @@ internal sealed class AnswerRoom
     /// <param name="bytes">Its buffer, as the kernel counts (SO_RCVBUF).</param>
     public AnswerRoom(int bytes)
     {
-        // The kernel takes back what it charged for datagrams that were read only when they make a quarter of the buffer
-        // (net/ipv4/udp.c, udp_rmem_release); the console's datagrams come through the same socket.
-        _chunks = (bytes - (bytes / 4)) / ChargedForChunk;
+        // Half of it: the kernel takes back what it charged for datagrams that were read only when they make a quarter of the buffer
+        // (net/ipv4/udp.c, udp_rmem_release), and a quarter is left to answers that come twice, being late, and to the console.
+        _chunks = bytes / 2 / ChargedForChunk;
     }
 
     /// <summary>Chunks that each dump may have in flight.</summary>

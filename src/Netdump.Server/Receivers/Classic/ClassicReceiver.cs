@@ -11,6 +11,9 @@ namespace Netdump.Server.Receivers.Classic;
 /// </summary>
 public sealed partial class ClassicReceiver
 {
+    // Junk that comes faster than it is taken must not stop all clocks.
+    private static readonly TimeSpan LongestBehind = TimeSpan.FromSeconds(1);
+
     private readonly Dictionary<AddressKey, List<ClassicCrash>> _hosts = [];
     private readonly List<ClassicCrash> _unsaved = [];
     private readonly Queue<Action<TimeSpan>> _arrived = new();
@@ -18,6 +21,7 @@ public sealed partial class ClassicReceiver
     private readonly Lane _lane;
     private TimeSpan _next = TimeSpan.MaxValue;
     private TimeSpan _now;
+    private TimeSpan _takenAt; // when nothing waited in the socket
 
     /// <summary>A receiver for one engine thread.</summary>
     /// <param name="context">What all receivers share.</param>
@@ -93,8 +97,9 @@ public sealed partial class ClassicReceiver
 
     /// <summary>Timers and results from elsewhere.</summary>
     /// <param name="now">The time.</param>
+    /// <param name="isBehind">More datagrams probably wait: no answer counts as late before they were taken, for a second at most.</param>
     /// <returns>When it wants to be called again.</returns>
-    public TimeSpan Advance(TimeSpan now)
+    public TimeSpan Advance(TimeSpan now, bool isBehind = false)
     {
         _now = now;
         // What came with this batch is on record before the requests that it let out are sent.
@@ -107,7 +112,9 @@ public sealed partial class ClassicReceiver
             _next = TimeSpan.Zero;
         }
 
-        if (now < _next)
+        if (!isBehind)
+            _takenAt = now;
+        if (now < _next || (isBehind && now - _takenAt < LongestBehind))
             return _next;
         _next = TimeSpan.MaxValue;
         IsUrgent = false;

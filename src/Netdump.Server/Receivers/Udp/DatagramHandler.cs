@@ -14,6 +14,12 @@ public abstract class DatagramHandler
     /// </summary>
     public abstract bool IsUrgent { get; }
 
+    /// <summary>
+    /// Whether more datagrams probably wait than the last call brought: an answer that seems late may lie among them. Set by the engine
+    /// before <see cref="Advance"/>.
+    /// </summary>
+    public bool IsBehind { get; set; }
+
     /// <summary>One datagram. The span is valid only during the call. <paramref name="now"/> is monotonic since process start.</summary>
     public abstract void Receive(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now);
 

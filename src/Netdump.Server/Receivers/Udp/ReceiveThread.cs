@@ -93,6 +93,7 @@ internal sealed unsafe class ReceiveThread : IDisposable
             if (count < 0 && count != -SocketCalls.TryAgainError) ReportError(-count);
             TimeSpan now = MonotonicClock.Now;
             if (count > 0) Handle(count, now);
+            _handler.IsBehind = count == ReceiveSlots.Count;
             deadline = Advance(now);
             expecting = count > 0;
             // Waiting a moment lets datagrams gather: fewer calls, half the processor time (dotnet-hot-paths.md section 2).
