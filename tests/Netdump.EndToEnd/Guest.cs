@@ -9,7 +9,8 @@ public sealed class Guest : IDisposable
         int memoryMiB = 512, string crashkernel = "128M", bool withModule = false, string nic = "virtio-net-pci", string more = "", string qemu = "")
     {
         string image = Path.Combine(scratch, "guest.cpio.gz"), conf = Path.Combine(scratch, "netdump.conf");
-        File.WriteAllLines(conf, configuration);
+        // All of memory unless a test asks for less: most compare with /proc/vmcore.
+        File.WriteAllLines(conf, configuration.Any(line => line.StartsWith("DUMPLEVEL=", StringComparison.Ordinal)) ? configuration : [.. configuration, "DUMPLEVEL=0"]);
         List<string> arguments = [kernel.Release, Workspace.Client, conf, image];
         if (withModule)
         {

@@ -88,6 +88,8 @@ public sealed class Worker
         SendOptions options = new()
         {
             LocalPort = _manifest.LocalPort,
+            DumpLevel = _manifest.DumpLevel,
+            FilterNote = _console.Say,
             Magic = Guid.TryParse(_manifest.BootId, out Guid boot) ? SendOptions.MagicOf(boot) : 0,
             CaptureMessages = messages.Read,
             ProgressInterval = SendWatch.Interval,

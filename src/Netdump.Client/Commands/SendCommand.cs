@@ -16,6 +16,7 @@ public static class SendCommand
     private const string Examples = """
         netdump send vmcore --classic --server 10.0.0.2
         netdump send vmcore --classic --server dumps.example.org:6667 --json
+        netdump send vmcore --classic --server 10.0.0.2 --dump-level 31
         netdump send vmcore --classic --server 10.0.0.2 --profile B     as RHEL 3 would
         netdump send vmcore --classic --server 127.0.0.1 --local-address 127.1.0.7     as one of many hosts
         """;
@@ -43,10 +44,21 @@ public static class SendCommand
             DefaultValueFactory = _ => ClassicClientProfile.Netdump,
         };
         var timeout = new Option<int>("--timeout") { Description = "Give a server up that did not answer for so long", HelpName = "SECONDS", DefaultValueFactory = _ => 30 };
+        var level = new Option<int>("--dump-level", "-d")
+        {
+            Description = "Pages to leave out, as in netdump filter; a server of ours stores them as excluded, an original one as zeros",
+            HelpName = "0-31",
+            DefaultValueFactory = _ => 0,
+        };
+        level.Validators.Add(r =>
+        {
+            if (r.GetValue(level) is < 0 or > 31)
+                r.AddError("--dump-level must be from 0 to 31.");
+        });
         var json = new Option<bool>("--json") { Description = "Progress and result for programs, one JSON object a line" };
         var command = new CommandWithExamples("send", "Sends the dump in FILE to a netdump server, as if its host had just crashed.", Examples)
         {
-            file, classic, servers, port, localAddress, localPort, plain, profile, timeout, json,
+            file, classic, servers, port, localAddress, localPort, plain, profile, timeout, level, json,
         };
         foreach (var number in new[] { port, timeout })
             number.Validators.Add(r => Check(r.GetValue(number), number.Name, r.AddError));
@@ -70,6 +82,8 @@ public static class SendCommand
             {
                 Profile = p.GetValue(profile),
                 LocalPort = p.GetValue(localPort),
+                DumpLevel = p.GetValue(level),
+                FilterNote = note => Console.Error.WriteLine($"netdump: {note}"),
                 LocalAddress = p.GetValue(localAddress) is { } address ? IPAddress.Parse(address) : null,
                 IsPlain = p.GetValue(plain),
                 Magic = SendOptions.MagicOf(Guid.NewGuid()),

@@ -59,6 +59,9 @@ public sealed record ClientConfiguration
     /// <summary>FINAL_ACTION: what the capture kernel does in the end.</summary>
     public FinalAction FinalAction { get; init; } = FinalAction.Reboot;
 
+    /// <summary>DUMPLEVEL: which pages are left out, 0 to 31; null: 31 to a server of ours, 1 to an original one.</summary>
+    public int? DumpLevel { get; init; }
+
     /// <summary>CAPTURE_DIGEST: the capture kernel prints size and xxh128 of /proc/vmcore.</summary>
     public bool CaptureDigest { get; init; }
 

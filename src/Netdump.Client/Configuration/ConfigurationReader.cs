@@ -12,7 +12,7 @@ public static partial class ConfigurationReader
     [
         "NETDUMPADDR", "NETDUMPPORT", "NETDUMPMACADDR", "NETLOGADDR", "NETLOGPORT", "NETLOGMACADDR", "SYSLOGADDR", "SYSLOGPORT", "SYSLOGMACADDR",
         "LOCALPORT", "DEV", "IDLETIMEOUT", "GIVEUP_SECONDS", "PANIC_ON_OOPS", "EXTRA_MODULES", "CAPTURE_CMDLINE", "CAPTURE_CPUS", "FINAL_ACTION",
-        "CAPTURE_DIGEST", "KERNEL", "MODULE_ROOT", "TRIGGERS",
+        "CAPTURE_DIGEST", "KERNEL", "MODULE_ROOT", "TRIGGERS", "DUMPLEVEL",
     ];
 
     /// <summary>Keys of the original that mean nothing today, and why.</summary>
@@ -68,6 +68,7 @@ public static partial class ConfigurationReader
                 CaptureCpus = Number("CAPTURE_CPUS", 1, 1024) ?? defaults.CaptureCpus,
                 FinalAction = Final(),
                 CaptureDigest = Choice("CAPTURE_DIGEST", false),
+                DumpLevel = Number("DUMPLEVEL", 0, 31),
                 Kernel = Text("KERNEL"),
                 ModuleRoot = Text("MODULE_ROOT"),
                 Notes = notes,

@@ -90,7 +90,7 @@ public sealed record ArmingPlan
             TriggerSet missing = Host.Triggers.Missing(host, plan.Triggers);
             if (missing != TriggerSet.None)
                 tell(new(CheckLevel.Warn, "triggers", $"this kernel has no setting for {Host.Triggers.Text(missing)}", Code: "triggers"));
-            tell(DumpEstimate.Examine(host, planned.Image.Manifest.Interfaces[planned.Image.Manifest.Servers[0].Interface].Name));
+            tell(DumpEstimate.Examine(host, planned.Image.Manifest.Interfaces[planned.Image.Manifest.Servers[0].Interface].Name, configuration.DumpLevel));
         }
         return plan;
     }
@@ -217,6 +217,7 @@ public sealed record ArmingPlan
             FinalAction = configuration.FinalAction,
             Watchdog = watchdogInUse,
             Digest = configuration.CaptureDigest,
+            DumpLevel = configuration.DumpLevel,
         };
         ImageFile? shell = configuration.FinalAction == FinalAction.Shell ? StaticShell.Find(host) : null;
         return new CaptureImage("/proc/self/exe", ProgramFiles.OfSelf(), drivers, shell, manifest);

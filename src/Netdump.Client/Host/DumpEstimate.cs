@@ -14,15 +14,21 @@ public static class DumpEstimate
     /// <summary>Estimates.</summary>
     /// <param name="host">The host's files.</param>
     /// <param name="device">The interface with a device that sends; null: not known.</param>
-    public static Check Examine(HostFiles host, string? device)
+    /// <param name="level">DUMPLEVEL; null when nobody chose.</param>
+    public static Check Examine(HostFiles host, string? device, int? level = null)
     {
         long total = Total(host), free = Memory(host, "MemFree"), used = Math.Max(0, Memory(host, "MemTotal") - free);
         if (total == 0) return new(CheckLevel.Unknown, "estimate", "/proc/meminfo does not tell how much memory there is");
         long? told = device is not null && long.TryParse(host.Read($"/sys/class/net/{device}/speed"), NumberStyles.None, CultureInfo.InvariantCulture, out long speed) && speed > 0 ? speed : null;
         long megabits = told ?? UsualMegabits;
-        var time = TimeSpan.FromSeconds(total / (megabits * 125_000.0 * ClassicShare));
+        // What a server of ours takes: in use is more than what is left of it without caches and processes, and all that is known here.
+        bool leavesFree = ((level ?? 31) & 16) != 0;
+        long bytes = leavesFree ? Math.Min(used, total) : total;
+        var time = TimeSpan.FromSeconds(bytes / (megabits * 125_000.0 * ClassicShare));
         string at = $"{(megabits >= 1000 ? Number(megabits / 1000.0) + " Gbit/s" : megabits + " Mbit/s")}{(told is null ? ", if the card does that: it does not tell" : "")}";
-        string fact = $"about {Size(total)} of {Size(total)} at level 0 (the classic protocol leaves nothing out; {Size(used)} are in use), {Duration(time)} at {at}";
+        string fact = leavesFree
+            ? $"at most {Size(bytes)} of {Size(total)} at level {level ?? 31} (an original server takes all but zeros), {Duration(time)} at {at}"
+            : $"about {Size(bytes)} of {Size(total)} at level {level} ({Size(used)} are in use), {Duration(time)} at {at}";
         return time <= Long ? new(CheckLevel.Ok, "estimate", fact)
             : new(CheckLevel.Warn, "estimate", fact, "reckon with the host being away for that long, or send by a faster card (DEV=)", "slow-dump");
     }

@@ -46,7 +46,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
             }
         }
         checks.Add(TriggersInForce());
-        checks.Add(DumpEstimate.Examine(host, SendingDevice()));
+        checks.Add(DumpEstimate.Examine(host, SendingDevice(), configuration.Settings?.DumpLevel));
         DateTimeOffset now = time.GetUtcNow();
         TestRecord? record = TestRecord.Read(host);
         checks.Add(TestRecord.Examine(record, host, Image, now));

@@ -124,6 +124,9 @@ public sealed record CaptureManifest
     /// <summary>Print size and xxh128 of /proc/vmcore on the console before the dump.</summary>
     public required bool Digest { get; init; }
 
+    /// <summary>Which pages are left out (DUMPLEVEL); null: as <see cref="Send.SendOptions.DumpLevel"/> has it.</summary>
+    public required int? DumpLevel { get; init; }
+
     /// <summary>The manifest as UTF-8 JSON.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, CaptureManifestJson.Default.CaptureManifest);
 

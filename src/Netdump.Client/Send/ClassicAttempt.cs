@@ -24,6 +24,7 @@ internal sealed class ClassicAttempt : IDisposable
     private readonly byte[] _chunk = new byte[ClassicReplyHeader.ChunkSize];
     private readonly byte[] _zeros;
     private readonly TimeSpan _began;
+    private LeftOut? _leftOut;
     private bool _isConnected;
     private bool _isShowingState;
     private bool _isLogSent;
@@ -54,6 +55,7 @@ internal sealed class ClassicAttempt : IDisposable
                 PageOffset = source.DirectMapBase,
                 Registers = options.Profile == ClassicClientProfile.A ? source.RegistersOfI386() : source.Registers,
                 HeaderLength = source.HeaderLength,
+                LeavesOut = LeftOut.LevelFor(options, isOurs: true) != 0,
                 RebootDelay = options.RebootDelay,
                 RestartHandshakeAfter = options.RestartHandshakeAfter,
             },
@@ -101,6 +103,7 @@ internal sealed class ClassicAttempt : IDisposable
     public void Dispose()
     {
         _log.Dispose();
+        _leftOut?.Dispose();
         _socket.Dispose();
     }
 
@@ -154,6 +157,9 @@ internal sealed class ClassicAttempt : IDisposable
                 case ClassicClientEffectKind.SendHeader:
                     SendHeader(effect);
                     break;
+                case ClassicClientEffectKind.SendBitmap:
+                    SendLeftOut(effect);
+                    break;
                 case ClassicClientEffectKind.ShowState:
                     ShowState();
                     break;
@@ -172,6 +178,12 @@ internal sealed class ClassicAttempt : IDisposable
     {
         var isFirst = !_isConnected;
         _isConnected = true;
+        var level = LeftOut.LevelFor(_options, _session.Extension);
+        if (_leftOut?.Level != level)
+        {
+            _leftOut?.Dispose();
+            _leftOut = LeftOut.Of(_source, level, _options.FilterNote);
+        }
         // Small and telling things first: the log goes out before the server has its first page.
         if (_session.MayLog && !_log.HasBegun)
         {
@@ -193,13 +205,31 @@ internal sealed class ClassicAttempt : IDisposable
 
     private void SendPage(in ClassicClientEffect effect)
     {
+        // A page left out is not even read: it may be broken memory. A server of ours asks for none of them.
+        if (_leftOut!.Contains(effect.Argument))
+        {
+            _socket.SendOne(_session.WriteLeftOut(_socket.Room(LogRoom), effect.Number, effect.Argument));
+            _meter.Sent(effect.Argument);
+            return;
+        }
         if (!_source.TryGetPage(effect.Argument, out var page))
         {
             _socket.SendOne(_session.WriteUnreadable(_socket.Room(LogRoom), effect.Number));
             return;
         }
-        _socket.SendChunks(_session.WritePage(_socket.Room(_pageRoom), effect.Number, page));
+        if (_leftOut.Spares(page))
+            _socket.SendOne(_session.WriteLeftOut(_socket.Room(LogRoom), effect.Number, effect.Argument));
+        else
+            _socket.SendChunks(_session.WritePage(_socket.Room(_pageRoom), effect.Number, page));
         _meter.Sent(effect.Argument);
+    }
+
+    private void SendLeftOut(in ClassicClientEffect effect)
+    {
+        if (!_leftOut!.TryCopy(effect.Argument, _chunk, out var more))
+            return; // asked again
+        _meter.PagesLeftOut += more;
+        _socket.SendChunks(_session.WritePage(_socket.Room(SendQueue.ChunkDatagram), effect.Number, _chunk, effect.Argument * ClassicReplyHeader.ChunkSize));
     }
 
     private void SendHeader(in ClassicClientEffect effect)

@@ -15,6 +15,9 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
 
     public ulong PagesSent { get; private set; }
 
+    /// <summary>Pages that will not be asked: they are left out.</summary>
+    public ulong PagesLeftOut { get; set; }
+
     public double BytesPerSecond { get; private set; }
 
     /// <summary>A page of memory went out. Servers ask in ascending order, but for what they have to ask again.</summary>
@@ -46,9 +49,10 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
 
     public SendProgress Progress(SendStage stage, SendTarget target, bool isOurs, SendOutcome outcome)
     {
-        var left = (pagesTotal - PagesSent) * (double)pageSize;
+        var total = Math.Max(PagesSent, pagesTotal - Math.Min(pagesTotal, PagesLeftOut));
+        var left = (total - PagesSent) * (double)pageSize;
         return new SendProgress(
-            stage, target, PagesSent, pagesTotal, PagesSent * (ulong)pageSize, pagesTotal * (ulong)pageSize, BytesPerSecond,
+            stage, target, PagesSent, total, PagesSent * (ulong)pageSize, total * (ulong)pageSize, BytesPerSecond,
             BytesPerSecond > 0 ? TimeSpan.FromSeconds(Math.Min(left / BytesPerSecond, 1e9)) : null, isOurs, outcome);
     }
 

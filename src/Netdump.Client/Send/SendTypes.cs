@@ -49,6 +49,15 @@ public sealed record SendOptions
     /// <summary>Time between two reports of progress.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// Which pages are left out: makedumpfile's levels, 0 for none. Null: 31 to a server of ours, which stores them as excluded, and 1, pages of
+    /// zeros, to an original one, which could only store the others as zeros. Historical profiles leave out none.
+    /// </summary>
+    public int? DumpLevel { get; init; } = 0;
+
+    /// <summary>Is told what cannot be left out, and why; null for nobody.</summary>
+    public Action<string>? FilterNote { get; init; }
+
     /// <summary>The capture kernel's own messages, sent to a server of ours beside the dump; null for none.</summary>
     public CaptureMessageReader? CaptureMessages { get; init; }
 

@@ -51,6 +51,7 @@ public sealed class ConfigurationReaderTests
             CAPTURE_CPUS=4
             FINAL_ACTION=halt
             CAPTURE_DIGEST=yes
+            DUMPLEVEL=17
             KERNEL=/boot/other
             MODULE_ROOT=/srv/modules
             """);
@@ -61,6 +62,7 @@ public sealed class ConfigurationReaderTests
         Assert.Equal((6662, "eth1", 120, false), (c.LocalPort, c.Device, c.GiveUpSeconds, c.PanicOnOops));
         Assert.Equal(["bonding", "8021q"], c.ExtraModules);
         Assert.Equal(("earlyprintk=ttyS0 \"x y\"", 4, FinalAction.Halt, true), (c.CaptureCommandLine, c.CaptureCpus, c.FinalAction, c.CaptureDigest));
+        Assert.Equal(17, c.DumpLevel);
         Assert.Equal(("/boot/other", "/srv/modules"), (c.Kernel, c.ModuleRoot));
     }
 
@@ -95,6 +97,7 @@ public sealed class ConfigurationReaderTests
     [InlineData("NETDUMPADDR=host:99999", "not host names")]
     [InlineData("NETDUMPMACADDR=52:54:00:12:34", "hardware address")]
     [InlineData("GIVEUP_SECONDS=5", "a number from 10 to 86400")]
+    [InlineData("DUMPLEVEL=32", "a number from 0 to 31")]
     [InlineData("CAPTURE_CPUS=zero", "a number from 1 to 1024")]
     [InlineData("PANIC_ON_OOPS=maybe", "yes or no")]
     [InlineData("FINAL_ACTION=sleep", "reboot, halt or shell")]

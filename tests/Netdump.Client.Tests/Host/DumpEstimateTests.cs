@@ -13,7 +13,8 @@ public sealed class DumpEstimateTests : IDisposable
         _host.Write("/proc/iomem", "00000000-00000fff : Reserved\n00100000-bfffffff : System RAM\n  04000000-0bffffff : Crash kernel\n  0c000000-0cffffff : Kernel code\nc0000000-ffffffff : PCI Bus 0000:00\n100000000-13fffffff : System RAM\n");
         _host.Write("/sys/class/net/eth0/speed", "2500\n");
         Check check = DumpEstimate.Examine(_host.Files, "eth0");
-        Assert.Equal("about 3.9 GiB of 3.9 GiB at level 0 (the classic protocol leaves nothing out; 1.9 GiB are in use), 15 s at 2.5 Gbit/s", check.Fact);
+        Assert.Equal("at most 1.9 GiB of 3.9 GiB at level 31 (an original server takes all but zeros), 8 s at 2.5 Gbit/s", check.Fact);
+        Assert.Equal("about 3.9 GiB of 3.9 GiB at level 15 (1.9 GiB are in use), 15 s at 2.5 Gbit/s", DumpEstimate.Examine(_host.Files, "eth0", 15).Fact);
     }
 
     [Theory]
@@ -24,7 +25,7 @@ public sealed class DumpEstimateTests : IDisposable
         _host.Write("/proc/meminfo", "MemTotal:        1048576 kB\nMemFree:          524288 kB\n");
         _host.Write("/sys/class/net/eth0/speed", speed);
         _host.Write("/proc/iomem", "00000000-00000000 : System RAM\n  00000000-00000000 : Crash kernel\n"); // as others than root see it
-        Assert.Equal("about 1 GiB of 1 GiB at level 0 (the classic protocol leaves nothing out; 512 MiB are in use), 10 s at 1 Gbit/s, if the card does that: it does not tell",
+        Assert.Equal("at most 512 MiB of 1 GiB at level 31 (an original server takes all but zeros), 5 s at 1 Gbit/s, if the card does that: it does not tell",
             DumpEstimate.Examine(_host.Files, "eth0").Fact);
         Assert.Equal(CheckLevel.Unknown, DumpEstimate.Examine(new HostFiles("/nowhere"), null).Level);
     }

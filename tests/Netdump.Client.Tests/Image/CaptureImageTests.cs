@@ -50,6 +50,7 @@ public sealed class CaptureImageTests : IDisposable
         FinalAction = FinalAction.Halt,
         Watchdog = false,
         Digest = false,
+        DumpLevel = 31,
     };
 
     [Fact]

@@ -41,6 +41,31 @@ public class ClassicSenderTests
         Assert.Equal(profile == ClassicClientProfile.Netdump ? dump.Bytes[..0x2000] : [], server.Header);
     }
 
+    [Fact]
+    public async Task By_default_an_original_server_is_spared_the_zeros_and_its_file_is_the_same()
+    {
+        using var dump = new DumpFile();
+        using var server = new OriginalServer();
+        var served = server.Serve();
+        var result = Send(dump.Source, server.Address, Options with { DumpLevel = null });
+        Assert.Equal((SendOutcome.Rebooted, dump.Source.RamPages), (result.Outcome, result.PagesSent));
+        Assert.Equal(dump.Memory(), (await served)[4096..]);
+    }
+
+    [Fact]
+    public async Task By_default_a_server_of_ours_is_asked_for_level_31_and_told_what_cannot_be_left_out()
+    {
+        using var dump = new DumpFile(); // its VMCOREINFO has no page structures
+        using var server = new SessionServer();
+        var served = server.Serve();
+        var notes = new List<string>();
+        Assert.Equal(SendOutcome.Rebooted, Send(dump.Source, server.Address, Options with { DumpLevel = null, FilterNote = notes.Add }).Outcome);
+        await served;
+        Assert.Equal(dump.Memory(), server.Memory);
+        Assert.Contains("free pages are kept: VMCOREINFO has no SIZE(page)", notes);
+        Assert.True(server.Holes.Count > 64, "pages of zeros are spared");
+    }
+
     [Theory]
     [InlineData(ClassicClientProfile.Netdump, 0)]
     [InlineData(ClassicClientProfile.Netdump, 17)]

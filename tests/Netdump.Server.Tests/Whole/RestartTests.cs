@@ -4,6 +4,8 @@ using Netdump.Protocols.Classic;
 using Netdump.Server.Store;
 using Netdump.Server.Tests.Classic;
 using Netdump.Server.Tests.Storage;
+using Netdump.Vmcore;
+using Netdump.Vmcore.Memory;
 
 namespace Netdump.Server.Tests.Whole;
 
@@ -42,6 +44,38 @@ public sealed class RestartTests
             core.Pages, core.Header(), address: "127.0.0.1");
         GoOn(server, client, restartAt: 40);
         Assert.Equal(core.File(), File.ReadAllBytes(Path.Combine(server.Crashes[0], "vmcore")));
+    }
+
+    [Fact]
+    public void Pages_that_were_left_out_are_known_to_the_next_process_too()
+    {
+        using ServerUnderTest server = new();
+        KernelCore core = KernelCore.Typical(new Random(5));
+        byte[] header = core.Header();
+        header.AsSpan(KernelCore.PageSize).Clear(); // without notes: these are no kernel's
+        SimulatedClient client = new(
+            new ClassicClientOptions
+            {
+                Memory = new ClassicMemoryMap(core.Pages.Keys.Select(pfn => (pfn, pfn + 1))),
+                Registers = new byte[216],
+                Magic = 77,
+                LeavesOut = true,
+            },
+            core.Pages, header, address: "127.0.0.1");
+        client.LeftOut.UnionWith(core.Pages.Keys.Where(pfn => pfn % 3 == 1).Select(pfn => (uint)pfn));
+        GoOn(server, client, restartAt: 40);
+        Assert.Empty(client.LeftOut.Intersect(client.Asked));
+        using VmcoreFile file = VmcoreFile.Open(Path.Combine(server.Crashes[0], "vmcore"));
+        Assert.True(file.IsComplete);
+        var bytes = new byte[4096];
+        foreach ((ulong pfn, byte[] page) in core.Pages)
+        {
+            bool isLeftOut = client.LeftOut.Contains((uint)pfn);
+            Assert.Equal(isLeftOut ? PageState.Excluded : PageState.Present, file.Physical.ReadInPage(pfn, 0, bytes));
+            Assert.True(isLeftOut || page.AsSpan().SequenceEqual(bytes), $"page {pfn}");
+        }
+
+        Assert.False(File.Exists(Path.Combine(server.Crashes[0], ".left-out")));
     }
 
     [Fact]
