@@ -12,6 +12,7 @@ public sealed class VmcoreFile : IDisposable
     private const int DefaultPageSize = 4096;
 
     private readonly DumpBytes[] _files;
+    private VmcoreInfo? _found;
 
     private VmcoreFile(DumpBytes bytes, ElfCoreHeader elf)
     {
@@ -41,8 +42,7 @@ public sealed class VmcoreFile : IDisposable
         Info = DumpNotes.FindInfo(Notes) ?? DumpNotes.ReadInfo(bytes, Kdump);
         Machine = Machines.ByName(Kdump.Utsname[4]);
         if (Machine == Machines.Unknown && Info is not null)
-            Machine = Info.UnsignedNumber("kimage_voffset") is not null ? Machines.Arm64
-                : Info.PhysicalBase is not null && Kdump.Is64 ? Machines.X64 : Machine;
+            Machine = MachineOf(Info);
         Processors = ProcessorStatus.From(Notes, Machine, IsBigEndian);
         MissingPages = set.MissingPages;
         Physical = new KdumpMemory(set.Parts);
@@ -59,7 +59,7 @@ public sealed class VmcoreFile : IDisposable
     public KdumpHeader? Kdump { get; }
 
     /// <summary>The dumped machine: see <see cref="Machines"/>.</summary>
-    public ushort Machine { get; }
+    public ushort Machine { get; private set; }
 
     /// <summary>Byte order of the dumped machine.</summary>
     public bool IsBigEndian { get; }
@@ -73,7 +73,7 @@ public sealed class VmcoreFile : IDisposable
     /// <summary>The registers of each CPU that saved them; empty for machines whose registers are not known.</summary>
     public IReadOnlyList<ProcessorStatus> Processors { get; }
 
-    /// <summary>VMCOREINFO, or null when the dump carries none.</summary>
+    /// <summary>VMCOREINFO, or null when the dump carries none as a note; kernel memory and log then look for it in memory.</summary>
     public VmcoreInfo? Info { get; }
 
     /// <summary>Bytes of a page: the kdump file's block, an ELF core's PAGESIZE in VMCOREINFO (4096 without).</summary>
@@ -172,5 +172,20 @@ public sealed class VmcoreFile : IDisposable
             file.Dispose();
     }
 
-    private VmcoreInfo RequireInfo() => Info ?? throw new VmcoreFormatException(-1, "the dump carries no VMCOREINFO: kernel memory cannot be translated");
+    // Searched for only when it is needed: that reads memory, and opening must not.
+    private VmcoreInfo RequireInfo()
+    {
+        if ((Info ?? _found) is { } info)
+            return info;
+        foreach (var (_, found) in InfoSearch.Find(Physical))
+        {
+            if (Machine == Machines.Unknown)
+                Machine = MachineOf(found);
+            return _found = found;
+        }
+        throw new VmcoreFormatException(-1, "the dump carries no VMCOREINFO, nor does its memory: kernel memory cannot be translated");
+    }
+
+    private ushort MachineOf(VmcoreInfo info) => info.UnsignedNumber("kimage_voffset") is not null ? Machines.Arm64
+        : info.PhysicalBase is not null && Kdump is not { Is64: false } ? Machines.X64 : Machines.Unknown;
 }
