@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Netdump.Vmcore.Elf;
 using Netdump.Vmcore.Memory;
 using Netdump.Vmcore.Tests.Kdump;
 
