@@ -27,11 +27,12 @@ namespace Netdump.Client.Commands;
 /// <param name="CrashTime">When the kernel crashed; absent in a dump of a living one.</param>
 /// <param name="PageSize">Bytes of a page.</param>
 /// <param name="DumpLevel">The level a kdump-compressed dump was filtered at.</param>
-/// <param name="Pages">Pages by kind.</param>
+/// <param name="Pages">Pages by what the file has of them.</param>
+/// <param name="Kinds">Pages in the file by what the kernel used them for; absent unless asked for.</param>
 internal sealed record DumpSummary(
     string File, long Bytes, string Format, int? Version, IReadOnlyList<string> Codecs, bool Flattened, string Packing, bool Complete,
     IReadOnlyList<string> Problems, string? Kernel, string? KernelVersion, string? BuildId, string? Host, string? Machine, int Processors,
-    DateTimeOffset? CrashTime, int PageSize, int? DumpLevel, PageCounts Pages)
+    DateTimeOffset? CrashTime, int PageSize, int? DumpLevel, PageCounts Pages, StoredKinds? Kinds)
 {
     private static readonly (int Bit, string Name)[] Levels =
         [(1, "zero"), (2, "cache"), (4, "private cache"), (8, "user"), (16, "free")];
@@ -39,7 +40,7 @@ internal sealed record DumpSummary(
     private static readonly string[] Units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
     /// <summary>Reads what there is to say; a kdump-compressed dump's table of pages is read once for it.</summary>
-    public static DumpSummary Of(VmcoreFile file)
+    public static DumpSummary Of(VmcoreFile file, StoredKinds? kinds = null)
     {
         var name = Utsname.Find(file);
         var pages = file.Physical.CountPages();
@@ -47,7 +48,7 @@ internal sealed record DumpSummary(
             file.Bytes.Path, file.Bytes.Length, file.Kdump is null ? "elf" : "kdump-compressed", file.Kdump?.Version, CodecsOf(file),
             file.Wrapping.IsFlattened, file.Wrapping.Packing switch { Vmcore.Packed.Packing.Zstd => "zstd", Vmcore.Packed.Packing.Gzip => "gzip", _ => "none" },
             file.IsComplete && pages.Lost == 0, ProblemsOf(file, pages), Text(name.Release), Text(name.Version), file.Info?.BuildId, Text(name.Node),
-            Text(name.Machine), file.Processors.Count, file.Info?.CrashTime ?? file.Kdump?.Timestamp, file.PageSize, file.Kdump?.DumpLevel, pages);
+            Text(name.Machine), file.Processors.Count, file.Info?.CrashTime ?? file.Kdump?.Timestamp, file.PageSize, file.Kdump?.DumpLevel, pages, kinds);
     }
 
     /// <summary>As an operator reads it.</summary>
@@ -69,12 +70,20 @@ internal sealed record DumpSummary(
         Line("  stored", PageLine(Pages.Stored));
         if (Pages.Zero is { } zero)
             Line("  of it zero", PageLine(zero));
+        if (Kinds is { } kinds)
+        {
+            foreach (var (count, name) in kinds.Lines)
+                if (count > 0)
+                    Line($"  of it {name}", PageLine(count));
+            foreach (var note in kinds.Unknown)
+                Line("  note", note);
+        }
         Line("  left out", PageLine(Pages.LeftOut));
         if (Pages.Lost > 0)
             Line("  lost", PageLine(Pages.Lost));
         return text.ToString().TrimEnd('\n');
 
-        void Line(string label, string value) => text.Append(label.PadRight(14)).Append(value.ReplaceLineEndings(" ")).Append('\n');
+        void Line(string label, string value) => text.Append(label.PadRight(Math.Max(14, label.Length + 1))).Append(value.ReplaceLineEndings(" ")).Append('\n');
 
         string PageLine(ulong pages) => $"{pages} pages of {PageSize} bytes, {Size((double)pages * PageSize)}";
     }

@@ -7,6 +7,7 @@ internal static class InfoCommand
 {
     private const string Examples = """
         netdump info vmcore
+        netdump info vmcore --kinds                     what each dump level would leave out
         netdump info vmcore.zst --json | jq .pages
         netdump info part1 part2 part3                  the files of a split dump
         ssh host cat /var/crash/flat | netdump info -
@@ -15,16 +16,18 @@ internal static class InfoCommand
     public static Command Create()
     {
         var files = DumpArgument.OneOrSplit();
+        var kinds = new Option<bool>("--kinds") { Description = "Also pages by what the kernel used them for: reads all page structures" };
         var json = new Option<bool>("--json") { Description = "For programs" };
         var command = new CommandWithExamples(
             "info", "Says of which kernel, host and time a dump is, how it is stored, and whether it is complete. Exit code 0 for each that opens.", Examples)
         {
-            files, json,
+            files, kinds, json,
         };
         command.SetAction(p =>
         {
-            using var file = DumpArgument.Open(p.GetRequiredValue(files));
-            var summary = DumpSummary.Of(file);
+            var paths = p.GetRequiredValue(files);
+            using var file = DumpArgument.Open(paths);
+            var summary = DumpSummary.Of(file, p.GetValue(kinds) ? StoredKinds.Of(file, DumpArgument.IsMapped(paths[0])) : null);
             Console.Out.WriteLine(p.GetValue(json) ? summary.ToJson() : summary.ToString());
             return 0;
         });

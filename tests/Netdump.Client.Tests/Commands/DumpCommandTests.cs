@@ -41,6 +41,19 @@ public sealed class DumpCommandTests : IDisposable
     }
 
     [Fact]
+    public void Info_tells_pages_by_kind_when_asked()
+    {
+        (int exit, string output, _) = Run("info", "--kinds", SharedData.FullCore);
+        Assert.Equal(0, exit);
+        Assert.Contains("  of it free  29027 pages of 4096 bytes, 113.4 MiB\n", output, StringComparison.Ordinal);
+        Assert.Contains("  of it private cache 1996 pages", output, StringComparison.Ordinal);
+        JsonElement kinds = JsonDocument.Parse(Run("info", "--kinds", "--json", SharedData.FullCore).Output).RootElement.GetProperty("kinds");
+        Assert.Equal((29027, 10245, 2048), (kinds.GetProperty("free").GetInt32(), kinds.GetProperty("user").GetInt32(), kinds.GetProperty("offline").GetInt32()));
+        Assert.Equal(0, kinds.GetProperty("unknown").GetArrayLength());
+        Assert.DoesNotContain("kinds", Run("info", "--json", _dump).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Info_of_a_dump_cut_short_says_so()
     {
         File.WriteAllBytes(_dump, File.ReadAllBytes(_dump)[..^20000]);

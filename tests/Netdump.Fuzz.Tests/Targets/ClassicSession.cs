@@ -44,7 +44,7 @@ internal static class ClassicSession
                 replies.Add(reply);
                 ClassicReplyHeader.TryRead(reply, out ClassicReplyHeader header);
                 if (server is null && ClassicStart.TryParse(header, reply.AsSpan(ClassicReplyHeader.Size), out ClassicStart start))
-                    server = new ClassicServerSession(start, new ClassicServerOptions(), firstNumber: 1, now);
+                    server = new ClassicServerSession(start, new ClassicServerOptions { AsksLeftOut = true }, firstNumber: 1, now);
                 server!.Receive(header, reply.AsSpan(ClassicReplyHeader.Size), now);
                 Carry(server, now);
             }

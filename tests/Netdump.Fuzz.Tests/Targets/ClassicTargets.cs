@@ -51,7 +51,7 @@ public sealed class ClassicServerSessions : FuzzTarget
         if (!script.TryTake(out ReadOnlySpan<byte> first, out _)) return;
         if (!ClassicReplyHeader.TryRead(first, out ClassicReplyHeader header)) return;
         if (!ClassicStart.TryParse(header, first[ClassicReplyHeader.Size..], out ClassicStart start)) return;
-        ClassicServerSession session = new(start, new ClassicServerOptions { MaximumHeaderLength = 1 << 20 }, firstNumber: 1, now);
+        ClassicServerSession session = new(start, new ClassicServerOptions { MaximumHeaderLength = 1 << 20, AsksLeftOut = true }, firstNumber: 1, now);
         ulong accounted = 0;
         Drain(session, now, ref accounted);
         while (script.TryTake(out ReadOnlySpan<byte> datagram, out TimeSpan pause))

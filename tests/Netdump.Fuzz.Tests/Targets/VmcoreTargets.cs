@@ -139,6 +139,52 @@ public sealed class KernelLogRings : FuzzTarget
     private static byte[] Cut(SyntheticRing ring) => [.. Windows.SelectMany(window => ring.Memory.AsSpan(window.Address, window.Length).ToArray())];
 }
 
+/// <summary>The log buffer of kernels before 5.10 in memory that may hold anything.</summary>
+public sealed class KernelLogBuffers : FuzzTarget
+{
+    // Its pointer, length and indexes, and the records.
+    private static readonly (int Address, int Length)[] Windows = [(0x100, 24), (0x1000, 512)];
+
+    private static readonly VmcoreInfo Info = new SyntheticLogBuffer().Info;
+
+    public override int MaximumLength => Windows.Sum(window => window.Length);
+
+    public override IReadOnlyList<byte[]> Tokens => [[24, 0, 8, 0, 0, 0, 0, 0xc2], [0, 0, 0, 0, 0, 0, 0, 0], "SUBSYSTEM="u8.ToArray(), "DEVICE="u8.ToArray()];
+
+    public override IEnumerable<byte[]> Seeds
+    {
+        get
+        {
+            SyntheticLogBuffer buffer = new();
+            yield return Cut(buffer);
+            for (ulong i = 1; i < 40; i++)
+            {
+                buffer.Write(i, $"record {i}", i % 5 == 0 ? "SUBSYSTEM=pci\0DEVICE=+pci:0000:00:03.0" : "");
+                if (i is 8 or 39) yield return Cut(buffer);
+            }
+        }
+    }
+
+    public override bool IsExpected(Exception exception) => exception is VmcoreFormatException;
+
+    public override void Run(ReadOnlySpan<byte> input)
+    {
+        SyntheticLogBuffer buffer = new();
+        foreach ((int address, int length) in Windows)
+        {
+            int part = Math.Min(length, input.Length);
+            input[..part].CopyTo(buffer.Memory.AsSpan(address));
+            input = input[part..];
+        }
+
+        long length64 = BinaryPrimitives.ReadUInt32LittleEndian(buffer.Memory.AsSpan(0x108));
+        IReadOnlyList<LogRecord> records = KernelLog.Read(buffer.Read, Info);
+        Require(records.Sum(record => record.Text.Length + SyntheticLogBuffer.Header) <= length64 + SyntheticLogBuffer.Header, "records do not overlap");
+    }
+
+    private static byte[] Cut(SyntheticLogBuffer buffer) => [.. Windows.SelectMany(window => buffer.Memory.AsSpan(window.Address, window.Length).ToArray())];
+}
+
 /// <summary>Page tables that may hold anything: every walk ends, and says where.</summary>
 public sealed class PageTableWalks : FuzzTarget
 {
