@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tomlyn;
 using Tomlyn.Parsing;
 using Tomlyn.Syntax;
 
@@ -47,6 +48,11 @@ internal static class ConfigurationFile
         {
             // Found by the fuzzer: a file that ends inside an escape breaks the library's own message.
             throw new OptionException($"{path}: a quoted value ends inside a backslash escape", e);
+        }
+        catch (TomlException e)
+        {
+            // Found by the fuzzer as well: brackets within brackets beyond the library's limit.
+            throw new OptionException($"{path}: brackets within brackets; a value is one string, number or word, or an array of such", e);
         }
 
         foreach (DiagnosticMessage diagnostic in document.Diagnostics)

@@ -204,6 +204,15 @@ public sealed class OptionTests : IDisposable
         });
 
     [Fact]
+    public void Brackets_beyond_any_depth_are_refused_with_one_line()
+    {
+        OptionException error = Assert.Throws<OptionException>(() => ConfigurationFile.Parse("threads = " + new string('[', 100), "f"));
+        Assert.StartsWith("f: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("an array of such", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
     public void Random_text_is_read_or_refused_with_one_line() =>
         Gen.Char["abport=\"[]#\n 01.'{}-_,:"].Array[0, 40].Select(chars => new string(chars)).Sample(text =>
         {
