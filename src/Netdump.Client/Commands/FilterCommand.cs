@@ -50,7 +50,7 @@ internal static class FilterCommand
         var format = new Option<FilterFormat>("--format", "-f") { Description = "What to write", HelpName = "kdump|elf|flattened", DefaultValueFactory = _ => FilterFormat.Kdump };
         var compress = new Option<string>("--compress", "-c") { Description = "How pages are compressed [default: zstd; an ELF core knows none]", HelpName = "zstd|zlib|none" };
         compress.AcceptOnlyFromAmong("zstd", "zlib", "none");
-        var effort = new Option<int>("--level") { Description = "The compression's own level: 1 is fast, 9 is small", HelpName = "1-9", DefaultValueFactory = _ => 1 };
+        var effort = new Option<int>("--level") { Description = "The compression's own level: 1 is fast, 9 is small; zstd also knows -1 to -7, faster still and larger", HelpName = "-7-9", DefaultValueFactory = _ => 1 };
         var threads = new Option<int?>("--threads") { Description = $"Threads that compress [default: one for each processor, {DefaultThreads} at most]", HelpName = "N" };
         var force = new Option<bool>("--force") { Description = "Overwrite OUT" };
         var json = new Option<bool>("--json") { Description = "The result for programs" };
@@ -60,10 +60,16 @@ internal static class FilterCommand
             input, output, level, format, compress, effort, threads, force, json,
         };
         level.Validators.Add(r => Check(r.GetValue(level), 0, 31, level.Name, r.AddError));
-        effort.Validators.Add(r => Check(r.GetValue(effort), 1, 9, effort.Name, r.AddError));
+        effort.Validators.Add(r => Check(r.GetValue(effort), -7, 9, effort.Name, r.AddError));
+        effort.Validators.Add(r =>
+        {
+            if (r.GetValue(effort) == 0) r.AddError($"{effort.Name} is 1 to 9, or -7 to -1 with zstd.");
+        });
         threads.Validators.Add(r => Check(r.GetValue(threads) ?? 1, 1, MostThreads, threads.Name, r.AddError));
         command.Validators.Add(r =>
         {
+            if (r.GetValue(effort) < 0 && r.GetValue(compress) is ("zlib" or "none"))
+                r.AddError($"{effort.Name} is 1 to 9: zstd alone knows -7 to -1 too.");
             if (r.GetValue(format) == FilterFormat.Elf && r.GetValue(compress) is "zstd" or "zlib")
                 r.AddError("An ELF core knows no compression: leave --compress out.");
         });

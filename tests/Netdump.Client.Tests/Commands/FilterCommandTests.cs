@@ -16,6 +16,7 @@ public sealed class FilterCommandTests : IDisposable
     [Theory]
     [InlineData("", "kdump", "zstd")]
     [InlineData("--compress zlib --level 3 --threads 1", "kdump", "zlib")]
+    [InlineData("--level -5", "kdump", "zstd")]
     [InlineData("--compress none", "kdump", "none")]
     [InlineData("--format elf", "elf", "none")]
     [InlineData("--format flattened", "flattened", "zstd")]
@@ -111,7 +112,9 @@ public sealed class FilterCommandTests : IDisposable
     [InlineData("filter IN", "OUT")]
     [InlineData("filter -d 32 IN OUT", "0 to 31")]
     [InlineData("filter --threads 0 IN OUT", "1 to 16")]
-    [InlineData("filter --level 10 IN OUT", "1 to 9")]
+    [InlineData("filter --level 10 IN OUT", "-7 to 9")]
+    [InlineData("filter --level 0 IN OUT", "1 to 9")]
+    [InlineData("filter --level -1 --compress zlib IN OUT", "zstd alone")]
     [InlineData("filter --compress lzo IN OUT", "lzo")]
     [InlineData("filter --format elf --compress zstd IN OUT", "no compression")]
     public void Wrong_usage_is_exit_code_2(string line, string word)
