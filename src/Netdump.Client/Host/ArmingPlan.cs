@@ -18,8 +18,6 @@ public sealed record ArmingOptions(bool Replace = false, TriggerSet? Triggers = 
 /// <summary>Everything <c>start</c> is going to do, worked out and checked before anything is changed.</summary>
 public sealed record ArmingPlan
 {
-    private static readonly TimeSpan NeighbourLimit = TimeSpan.FromSeconds(3);
-
     /// <summary>The settings.</summary>
     public required ClientConfiguration Configuration { get; init; }
 
@@ -76,15 +74,16 @@ public sealed record ArmingPlan
         };
         using var netlink = new RouteNetlink();
         var devices = new DeviceTree(host);
+        var hops = new NextHops(netlink, configuration);
         if (configuration.Servers.Count > 0)
         {
             CheckKexec(host, FindKernel(host, configuration, kernel), options.Replace, state, tell);
-            List<ServerPath> paths = Reach(netlink, devices, configuration, tell);
+            List<ServerPath> paths = Reach(netlink, devices, configuration, hops, tell);
             CrashKernel crash = PlanCrashKernel(host, configuration, plan.Modules, netlink, devices, paths, tell);
             foreach (Check check in WatchdogCheck.Examine(host, [.. crash.Image.Drivers.Modules.Select(m => m.Name)], plan.Modules)) tell(check);
             plan = plan with { CrashKernel = crash, Paths = paths, Fingerprint = FingerprintOf(host, crash, configuration) };
         }
-        plan = plan with { Consoles = PlanConsoles(host, netlink, configuration, devices, bootId, tell) };
+        plan = plan with { Consoles = PlanConsoles(host, netlink, configuration, devices, bootId, hops, tell) };
         if (plan.CrashKernel is { } planned)
         {
             TriggerSet missing = Host.Triggers.Missing(host, plan.Triggers);
@@ -156,9 +155,10 @@ public sealed record ArmingPlan
     /// <summary>
     /// Ways to all servers to which there is one; the order stays. Whether a server answers now is told and decides nothing: the crash comes later.
     /// </summary>
-    private static List<ServerPath> Reach(RouteNetlink netlink, DeviceTree devices, ClientConfiguration configuration, Action<Check> tell)
+    private static List<ServerPath> Reach(
+        RouteNetlink netlink, DeviceTree devices, ClientConfiguration configuration, NextHops hops, Action<Check> tell)
     {
-        ServerReach[] all = [.. configuration.Servers.Select(s => ServerReach.Examine(netlink, devices, s, configuration, NeighbourLimit))];
+        ServerReach[] all = [.. configuration.Servers.Select(s => ServerReach.Examine(netlink, devices, s, configuration, hops))];
         if (all.All(r => r.Path is null)) throw new ClientException(all[0].PathCheck);
         foreach (ServerReach reach in all)
         {
@@ -224,14 +224,14 @@ public sealed record ArmingPlan
     }
 
     private static List<ConsolePlan> PlanConsoles(
-        HostFiles host, RouteNetlink netlink, ClientConfiguration configuration, DeviceTree devices, string bootId, Action<Check> tell)
+        HostFiles host, RouteNetlink netlink, ClientConfiguration configuration, DeviceTree devices, string bootId, NextHops hops, Action<Check> tell)
     {
         var plans = new List<ConsolePlan>();
         foreach ((string name, ConsoleTarget target) in ConsolePlan.Targets(configuration))
         {
             try
             {
-                ConsolePlan plan = ConsolePlan.Make(netlink, devices, configuration, name, target, bootId, path => path.FindNextHop(netlink, NeighbourLimit));
+                ConsolePlan plan = ConsolePlan.Make(netlink, devices, configuration, name, target, bootId, hops.Find);
                 if (plan.IsBroadcast)
                     tell(new(CheckLevel.Warn, "console", $"the next hop to {target.Server} does not answer, so console lines go to every station of the network ({ConsolePlan.EveryStation})",
                         "netdump watch puts that right when it answers; or netdump restart, or NETLOGMACADDR", "console-off"));

@@ -10,8 +10,6 @@ namespace Netdump.Client.Host;
 /// <param name="time">The clock.</param>
 public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, Check? Trouble) configuration, TimeProvider time)
 {
-    private static readonly TimeSpan NeighbourLimit = TimeSpan.FromSeconds(2);
-
     private readonly HostChecks _checks = new(host);
     private readonly ArmedState? _state = ArmedState.Read(host);
 
@@ -39,10 +37,11 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
             checks.Add(Freshness(netlink));
             if (configuration.Settings is { } settings)
             {
-                checks.AddRange(Servers(netlink, settings));
+                var hops = new NextHops(netlink, settings);
+                checks.AddRange(Servers(netlink, settings, hops));
                 checks.Add(new(CheckLevel.Unknown, "identity", "this host has no key: the classic protocol knows a host by its address alone", Code: "no-secure-channel"));
                 checks.AddRange(Watchdogs());
-                checks.AddRange(Consoles(netlink, settings));
+                checks.AddRange(Consoles(netlink, settings, hops));
             }
         }
         checks.Add(TriggersInForce());
@@ -110,11 +109,11 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         }
     }
 
-    private IEnumerable<Check> Servers(RouteNetlink netlink, ClientConfiguration settings)
+    private IEnumerable<Check> Servers(RouteNetlink netlink, ClientConfiguration settings, NextHops hops)
     {
         if (settings.Servers.Count == 0) return [Softened(ArmingPlan.NoServer(settings), Armed)];
         var devices = new DeviceTree(host);
-        ServerReach[] all = [.. settings.Servers.Select(s => ServerReach.Examine(netlink, devices, s, settings, NeighbourLimit))];
+        ServerReach[] all = [.. settings.Servers.Select(s => ServerReach.Examine(netlink, devices, s, settings, hops))];
         // With several servers one that is out of reach is a warning. An armed host stays armed: its image knows the way as it was.
         bool another = Armed || all.Any(r => r.Path is not null);
         return all.SelectMany(r => new[] { Softened(r.PathCheck, another), r.ServerCheck });
@@ -137,7 +136,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         return WatchdogCheck.Examine(host, [.. image.Drivers], tree);
     }
 
-    private IEnumerable<Check> Consoles(RouteNetlink netlink, ClientConfiguration settings)
+    private IEnumerable<Check> Consoles(RouteNetlink netlink, ClientConfiguration settings, NextHops hops)
     {
         var consoles = new Consoles(host);
         string remedy = _state is null ? "netdump start" : "netdump restart";
@@ -152,7 +151,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
             }
             string errors = target.TransmitErrors is { } n ? $", {n} transmit errors" : "";
             string way = $"{target.Read("dev_name")} -> {target.Read("remote_ip")}:{target.Read("remote_port")} ({target.Read("remote_mac")}){errors}";
-            IReadOnlyList<string> changes = Outdated(netlink, settings, name, wanted, target);
+            IReadOnlyList<string> changes = Outdated(netlink, settings, hops, name, wanted, target);
             if (changes.Count > 0) yield return new(CheckLevel.Warn, "console", $"{way}, but {string.Join(", ", changes)}", "netdump restart, or run netdump watch", "console-off");
             else if (target.Read("remote_mac") == ConsolePlan.EveryStation) yield return new(CheckLevel.Warn, "console", $"{way}: lines go to every station of the network", "netdump restart, or set NETLOGMACADDR", "console-off");
             else yield return new(CheckLevel.Ok, "console", $"{way}; what arrives only the receiver knows");
@@ -161,11 +160,11 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         if ((settings.NetLog ?? settings.SysLog) is not null && consoles.LogLevel() is { } quiet) yield return quiet;
     }
 
-    private IReadOnlyList<string> Outdated(RouteNetlink netlink, ClientConfiguration settings, string name, ConsoleTarget wanted, NetConsoleTarget target)
+    private IReadOnlyList<string> Outdated(RouteNetlink netlink, ClientConfiguration settings, NextHops hops, string name, ConsoleTarget wanted, NetConsoleTarget target)
     {
         try
         {
-            ConsolePlan plan = ConsolePlan.Make(netlink, new DeviceTree(host), settings, name, wanted, "", path => path.FindNextHop(netlink, NeighbourLimit));
+            ConsolePlan plan = ConsolePlan.Make(netlink, new DeviceTree(host), settings, name, wanted, "", hops.Find);
             return plan.IsBroadcast ? [] : target.ChangesTo(plan.Settings);
         }
         catch (ClientException)

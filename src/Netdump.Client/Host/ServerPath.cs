@@ -88,29 +88,39 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
         return mac;
     }
 
+    /// <summary>Makes the kernel resolve the next hop where it does not know it, without waiting.</summary>
+    /// <param name="netlink">The kernel's neighbour tables.</param>
+    public void AskNextHop(RouteNetlink netlink)
+    {
+        if (FixedMac is not null || netlink.Neighbour(Device.Index, NextHop) is { IsValid: true }) return;
+        using var socket = new Socket(NextHop.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        Provoke(socket);
+    }
+
     /// <summary>Sends to the next hop, about twice a second, so that the kernel has to resolve it, until done or the time is up.</summary>
     private void Provoke(TimeSpan limit, Func<bool> done)
     {
         if (done()) return;
         using var socket = new Socket(NextHop.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         long start = TimeProvider.System.GetTimestamp();
-        const int DiscardPort = 9; // RFC 863: nobody has to answer, the question of the link below is what matters
-        do
+        for (int round = 0; TimeProvider.System.GetElapsedTime(start) < limit; round++)
         {
-            try
-            {
-                socket.SendTo([0], new IPEndPoint(NextHop, DiscardPort));
-            }
-            catch (SocketException)
-            {
-                // "no route to host" until the neighbour answers
-            }
-            for (int i = 0; i < 10; i++)
-            {
-                socket.Poll(50_000, SelectMode.SelectError);
-                if (done()) return;
-            }
+            if (round % 10 == 0) Provoke(socket);
+            socket.Poll(50_000, SelectMode.SelectError);
+            if (done()) return;
         }
-        while (TimeProvider.System.GetElapsedTime(start) < limit);
+    }
+
+    private void Provoke(Socket socket)
+    {
+        const int DiscardPort = 9; // RFC 863: nobody has to answer, the question of the link below is what matters
+        try
+        {
+            socket.SendTo([0], new IPEndPoint(NextHop, DiscardPort));
+        }
+        catch (SocketException)
+        {
+            // "no route to host" until the neighbour answers
+        }
     }
 }

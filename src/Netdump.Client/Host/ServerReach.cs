@@ -24,8 +24,8 @@ public sealed record ServerReach(ServerPath? Path, Check PathCheck, Check Server
     /// <param name="devices">The host's devices.</param>
     /// <param name="server">The server.</param>
     /// <param name="configuration">The settings.</param>
-    /// <param name="limit">How long the next hop has to answer.</param>
-    public static ServerReach Examine(RouteNetlink netlink, DeviceTree devices, Endpoint server, ClientConfiguration configuration, TimeSpan limit)
+    /// <param name="hops">Knows the next hop's hardware address when it answers.</param>
+    public static ServerReach Examine(RouteNetlink netlink, DeviceTree devices, Endpoint server, ClientConfiguration configuration, NextHops hops)
     {
         ServerPath path;
         try
@@ -37,7 +37,7 @@ public sealed record ServerReach(ServerPath? Path, Check PathCheck, Check Server
             return new(null, e.AsCheck("path", "no-nic"), new(CheckLevel.Unknown, "server", $"{server}: not asked, there is no way to it"));
         }
         string drivers = Drivers(devices, path.Device.Name);
-        if (path.FindNextHop(netlink, limit) is not { } mac)
+        if (hops.Find(path) is not { } mac)
         {
             // A crash may come later than the server's return: this does not keep a host from being armed.
             return path.Route.Gateway is { } gateway

@@ -110,7 +110,7 @@ public sealed class HostChecksTests : IDisposable
     }
 
     [Fact]
-    public void Under_lockdown_a_kernel_without_a_signature_is_refused_before_it_is_tried()
+    public void Item_49_under_lockdown_a_kernel_without_a_signature_is_refused_before_it_is_tried()
     {
         byte[] image = new byte[0x1000];
         "MZ"u8.CopyTo(image);

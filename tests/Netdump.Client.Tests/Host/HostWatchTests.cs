@@ -32,7 +32,7 @@ public sealed class HostWatchTests
     });
 
     [Fact]
-    public void A_target_that_was_switched_off_is_repaired_and_told_once_even_when_it_is_lost_again_and_again() => Armed(host =>
+    public void Item_6_a_target_that_was_switched_off_is_repaired_and_told_once_even_when_it_is_lost_again_and_again() => Armed(host =>
     {
         HostWatch watch = Watch(host);
         for (int i = 0; i < 3; i++)
@@ -50,7 +50,7 @@ public sealed class HostWatchTests
     });
 
     [Fact]
-    public void Another_hardware_address_of_the_next_hop_is_written_into_the_target() => Armed(host =>
+    public void Item_6_another_hardware_address_of_the_next_hop_is_written_into_the_target() => Armed(host =>
     {
         HostWatch watch = Watch(host);
         watch.Look();
