@@ -85,6 +85,18 @@ public sealed class DumpTests
     }
 
     [Fact]
+    public async Task The_memory_of_a_dump_without_VMCOREINFO_is_not_searched_for_it()
+    {
+        using var simulation = new Simulation();
+        KernelCore core = KernelCore.Typical(new Random(5));
+        simulation.Clients.Add(new SimulatedClient(
+            new ClassicClientOptions { Memory = Map(core.Pages), Registers = new byte[216] }, core.Pages, WithoutNotes(core)));
+        await simulation.RunToTheEnd();
+        Assert.Contains("it carries no VMCOREINFO", Assert.Single(simulation.Log.Lines, line => line.Id == 325).Text);
+        Assert.Equal(2, simulation.Context.LogReads.CurrentCount);
+    }
+
+    [Fact]
     public async Task A_dump_whose_every_page_was_left_out_is_complete()
     {
         using var simulation = new Simulation();

@@ -22,6 +22,9 @@ public sealed record ClassicContext(CrashStore Store, MagicFiles Magics, HookScr
     /// <summary>Waiting for the disk costs a thread each: so many dumps do it at once.</summary>
     public SemaphoreSlim Syncs { get; } = new(2);
 
+    /// <summary>Reading a log out of a finished vmcore takes memory for its ring and its pages: so many do it at once.</summary>
+    public SemaphoreSlim LogReads { get; } = new(2);
+
     /// <summary>Dumps that found no space are decided on one after the other, so that the room of one that is refused helps the next.</summary>
     public SemaphoreSlim SpaceDecision { get; } = new(1);
 

@@ -32,15 +32,12 @@ internal sealed partial class ClassicCrash
         _completing = true;
         bool readLog = vmcore.Layout.IsKernelHeader;
         SessionHeader stored = _header! with { State = SessionState.Stored };
-        _completion = _context.Work.Run(() =>
+        _completion = _context.Work.Run(async () =>
         {
             string? failure = Complete(vmcore, stored);
             _receiver.Post(later => Completed(vmcore, failure, readLog, later));
             if (failure is null && readLog)
-            {
-                IReadOnlyList<LogRecord> records = ReadLog();
-                _receiver.Post(later => LogRead(records, later));
-            }
+                await ReadLogAsync();
         });
     }
 
@@ -92,19 +89,29 @@ internal sealed partial class ClassicCrash
     }
 
     /// <summary>The dead kernel's own ring, from the finished file: whatever of it the network lost is still there.</summary>
-    private IReadOnlyList<LogRecord> ReadLog()
+    private async Task ReadLogAsync()
     {
+        IReadOnlyList<LogRecord> records = [];
+        await _context.LogReads.WaitAsync();
         try
         {
             using VmcoreFile file = VmcoreFile.Open(Directory.File(VmcoreWriter.CompleteName));
-            return file.ReadLog();
+            if (file.Info is null)
+                Log.RingNotRead(_context.Log, Address, "it carries no VMCOREINFO, and its memory is not searched for it here");
+            else
+                records = file.ReadLog();
         }
         catch (Exception error)
         {
             // A dump is hostile input: nothing in it may keep the crash from being closed.
             Log.RingNotRead(_context.Log, Address, error.Message);
-            return [];
         }
+        finally
+        {
+            _context.LogReads.Release();
+        }
+
+        _receiver.Post(later => LogRead(records, later));
     }
 
     private void LogRead(IReadOnlyList<LogRecord> records, TimeSpan now)

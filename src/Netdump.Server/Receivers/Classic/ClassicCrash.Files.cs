@@ -1,6 +1,5 @@
 using Netdump.Protocols.Classic;
 using Netdump.Server.Store;
-using Netdump.Vmcore.Log;
 
 namespace Netdump.Server.Receivers.Classic;
 
@@ -99,13 +98,7 @@ internal sealed partial class ClassicCrash
             Log.Resumed(_context.Log, Address, Directory.Path, 100);
             _reading = stored.Header.KernelHeader;
             if (_reading)
-            {
-                _completion = _context.Work.Run(() =>
-                {
-                    IReadOnlyList<LogRecord> records = ReadLog();
-                    _receiver.Post(later => LogRead(records, later));
-                });
-            }
+                _completion = _context.Work.Run(ReadLogAsync);
 
             _session.SkipMemory(now);
         }
