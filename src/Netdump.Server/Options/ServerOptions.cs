@@ -47,7 +47,7 @@ public sealed record ServerOptions
     public int ReceiveBuffer { get; init; } = 8 << 20;
 
     /// <summary>How long a thread sleeps after a small batch, so that datagrams gather; zero for never. It does not while a dump runs.</summary>
-    public TimeSpan ReceiveNap { get; init; } = TimeSpan.FromMicroseconds(100);
+    public TimeSpan ReceiveNap { get; init; } = TimeSpan.FromMicroseconds(200);
 
     /// <summary>Networks whose datagrams are accepted.</summary>
     public NetworkList AllowedNetworks { get; init; } = NetworkList.Private;

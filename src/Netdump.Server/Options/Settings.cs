@@ -41,7 +41,7 @@ internal static class Settings
             (o, v) => o with { Threads = Number(v[0], 1, 64) }, o => o.Threads),
         new("receive_buffer", [], ["--receive-buffer"], "BYTES", "socket buffer of each thread [8388608]",
             (o, v) => o with { ReceiveBuffer = Number(v[0], 4096, 1 << 30) }, o => o.ReceiveBuffer),
-        new("receive_nap", [], ["--receive-nap"], "MICROSECONDS", "sleep after a small batch, to let datagrams gather; 0: never [100]",
+        new("receive_nap", [], ["--receive-nap"], "MICROSECONDS", "sleep after a small batch, to let datagrams gather; 0: never [200]",
             (o, v) => o with { ReceiveNap = TimeSpan.FromMicroseconds(Number(v[0], 0, 100_000)) }, o => o.ReceiveNap),
         new("log_level", [], ["--log-level"], "LEVEL", "debug, info, warning or error [info]",
             (o, v) => o with { LogLevel = Level(v[0]) }, o => o.LogLevel),

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Netdump.Server.Receivers.Udp;
 
 /// <summary>
-/// Control messages: which of our addresses a datagram came to (IP_PKTINFO, IPV6_PKTINFO), which one an answer leaves from, how many
-/// datagrams the kernel dropped (SO_RXQ_OVFL), and where a message of several datagrams is cut (UDP_GRO).
+/// Control messages: which of our addresses a datagram came to (IP_PKTINFO, IPV6_PKTINFO), which one an answer leaves from, and where a
+/// message of several datagrams is cut (UDP_GRO).
 /// </summary>
 internal static unsafe class PacketInfo
 {
@@ -18,7 +18,7 @@ internal static unsafe class PacketInfo
     private const int IPv6DataLength = 20; // address, interface index
 
     /// <summary>Reads the control messages of one message. Absent ones leave their value as it was.</summary>
-    public static void Read(byte* control, nuint length, ref AddressKey local, ref uint drops, ref int segment)
+    public static void Read(byte* control, nuint length, ref AddressKey local, ref int segment)
     {
         int end = (int)Math.Min(length, ReceiveSpace);
         int at = 0;
@@ -28,9 +28,7 @@ internal static unsafe class PacketInfo
             if (header->Length < ControlHeader.Size || header->Length > (nuint)(end - at)) return;
             int dataLength = (int)header->Length - ControlHeader.Size;
             ReadOnlySpan<byte> data = new(control + at + ControlHeader.Size, dataLength);
-            if (header->Level == SocketCalls.SocketLevel && header->Type == SocketCalls.ReportOverflow && dataLength >= 4)
-                drops = *(uint*)(control + at + ControlHeader.Size);
-            else if (header->Level == SocketCalls.IPv6Level && header->Type == SocketCalls.IPv6PacketInfo && dataLength >= IPv6DataLength)
+            if (header->Level == SocketCalls.IPv6Level && header->Type == SocketCalls.IPv6PacketInfo && dataLength >= IPv6DataLength)
                 local = new AddressKey(BinaryPrimitives.ReadUInt64BigEndian(data), BinaryPrimitives.ReadUInt64BigEndian(data[8..]), 0);
             else if (header->Level == SocketCalls.IPLevel && header->Type == SocketCalls.IPPacketInfo && dataLength >= IPv4DataLength)
                 local = AddressKey.FromIPv4(BinaryPrimitives.ReadUInt32BigEndian(data[8..]));

@@ -21,6 +21,7 @@ internal sealed unsafe class ReceiveSlots : IDisposable
     private readonly byte* _names;
     private readonly byte* _controls;
     private readonly byte* _data;
+    private int _filled = Count;
 
     /// <summary>Allocates the slots.</summary>
     public ReceiveSlots()
@@ -46,7 +47,8 @@ internal sealed unsafe class ReceiveSlots : IDisposable
     /// <summary>Takes what waits in the socket, without waiting: how many messages, or minus the error number.</summary>
     public int Receive(int socket)
     {
-        for (int i = 0; i < Count; i++)
+        // The kernel writes only into the slots that it fills.
+        for (int i = 0; i < _filled; i++)
         {
             ref Message header = ref _messages[i].Header;
             header.NameLength = SocketAddress.MaxLength;
@@ -62,6 +64,7 @@ internal sealed unsafe class ReceiveSlots : IDisposable
             error = count < 0 ? Marshal.GetLastPInvokeError() : 0;
         }
         while (error == SocketCalls.InterruptedError);
+        _filled = Math.Max(count, 0);
         return count >= 0 ? count : -error;
     }
 
@@ -73,14 +76,14 @@ internal sealed unsafe class ReceiveSlots : IDisposable
 
     /// <summary>
     /// Who sent it; false for a sender without an IP address. <paramref name="segment"/> is the length of each of its datagrams but the
-    /// last, which may be shorter; 0 for a message that is one datagram. <paramref name="drops"/> is changed only if the kernel reports drops.
+    /// last, which may be shorter; 0 for a message that is one datagram.
     /// </summary>
-    public bool TryGetPeer(int slot, out Peer peer, out int segment, ref uint drops)
+    public bool TryGetPeer(int slot, out Peer peer, out int segment)
     {
         ref Message header = ref _messages[slot].Header;
         AddressKey local = default;
         segment = 0;
-        PacketInfo.Read((byte*)header.Control, header.ControlLength, ref local, ref drops, ref segment);
+        PacketInfo.Read((byte*)header.Control, header.ControlLength, ref local, ref segment);
         bool known = SocketAddress.TryRead((byte*)header.Name, header.NameLength, out AddressKey key, out ushort port);
         peer = new Peer(key, port, local);
         return known;

@@ -9,6 +9,7 @@ namespace Netdump.Server.Receivers.Udp;
 /// </summary>
 internal sealed unsafe class ReceiveThread : IDisposable
 {
+    private static readonly TimeSpan CountDropsEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan PauseAfterError = TimeSpan.FromMilliseconds(50);
@@ -25,6 +26,7 @@ internal sealed unsafe class ReceiveThread : IDisposable
     private volatile bool _stopping;
     private uint _kernelDrops;
     private long _reportedDrops;
+    private TimeSpan _nextDropCount;
     private TimeSpan _nextDropReport;
     private TimeSpan _nextErrorReport;
 
@@ -110,12 +112,11 @@ internal sealed unsafe class ReceiveThread : IDisposable
     private void Handle(int count, TimeSpan now)
     {
         Counters.Batches++;
-        uint drops = _kernelDrops;
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> message = _slots.Message(i);
             Counters.Bytes += message.Length;
-            bool known = _slots.TryGetPeer(i, out Peer peer, out int segment, ref drops);
+            bool known = _slots.TryGetPeer(i, out Peer peer, out int segment);
             if (_slots.IsTruncated(i))
             {
                 Counters.Datagrams++;
@@ -134,7 +135,9 @@ internal sealed unsafe class ReceiveThread : IDisposable
             if (known) Handle(message, peer, now);
         }
 
-        CountDrops(drops);
+        if (now < _nextDropCount) return;
+        _nextDropCount = now + CountDropsEvery;
+        CountDrops();
         if (Counters.Dropped != _reportedDrops && now >= _nextDropReport)
         {
             Log.KernelDrops(_log, Counters.Dropped - _reportedDrops, Counters.Dropped);
@@ -143,25 +146,22 @@ internal sealed unsafe class ReceiveThread : IDisposable
         }
     }
 
-    /// <summary>The kernel's counter has 32 bits and wraps.</summary>
-    private void CountDrops(uint drops)
-    {
-        Counters.Dropped += drops - _kernelDrops;
-        _kernelDrops = drops;
-    }
-
-    /// <summary>Datagrams tell only of those dropped before them: of the last ones the socket itself does (Linux 4.12).</summary>
-    private void CountLastDrops()
+    /// <summary>
+    /// Asks the socket how many datagrams found no room. (SO_RXQ_OVFL tells it with each datagram, at a price for each, and never of the last.)
+    /// </summary>
+    private void CountDrops()
     {
         Span<byte> counters = stackalloc byte[sizeof(uint) * (SocketCalls.MemoryInfoDrops + 1)];
         try
         {
-            if (_socket.GetRawSocketOption(SocketCalls.SocketLevel, SocketCalls.MemoryInfo, counters) == counters.Length)
-                CountDrops(MemoryMarshal.Read<uint>(counters[^sizeof(uint)..]));
+            if (_socket.GetRawSocketOption(SocketCalls.SocketLevel, SocketCalls.MemoryInfo, counters) < counters.Length) return;
+            uint drops = MemoryMarshal.Read<uint>(counters[^sizeof(uint)..]);
+            Counters.Dropped += drops - _kernelDrops; // 32 bits, which wrap
+            _kernelDrops = drops;
         }
         catch (SocketException)
         {
-            // An older kernel.
+            // Kernels before 4.12 do not tell.
         }
     }
 
@@ -250,6 +250,6 @@ internal sealed unsafe class ReceiveThread : IDisposable
         }
 
         _sender.Flush();
-        CountLastDrops();
+        CountDrops();
     }
 }

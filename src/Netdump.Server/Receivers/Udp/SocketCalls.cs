@@ -20,7 +20,6 @@ internal static unsafe partial class SocketCalls
     public const int SendBufferForce = 32;
     public const int ReceiveBufferForce = 33;
     public const int ReusePort = 15;
-    public const int ReportOverflow = 40;
     public const int AttachReusePortFilter = 51;
     public const int MemoryInfo = 55; // SO_MEMINFO: 32-bit counters (linux/sock_diag.h)
     public const int MemoryInfoDrops = 8;

@@ -67,7 +67,6 @@ internal static class UdpSockets
             socket.ReceiveBufferSize = receiveBuffer;
         if (!TrySetOption(socket, SocketCalls.SocketLevel, SocketCalls.SendBufferForce, SendBuffer))
             socket.SendBufferSize = SendBuffer;
-        SetOption(socket, SocketCalls.SocketLevel, SocketCalls.ReportOverflow, 1);
         // Datagrams of one sender and one length come as one message where the sender or the network card made them so: a page's, many
         // pages', with one walk through the network stack. Kernels before 5.0 do not know it.
         _ = TrySetOption(socket, SocketCalls.UdpLevel, SocketCalls.UdpReceiveOffload, 1);
