@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Netdump.Client.Commands;
 using Netdump.Vmcore.Tests;
+using static Netdump.Client.Tests.Commands.CapturedRun;
 
 namespace Netdump.Client.Tests.Commands;
 
@@ -131,22 +132,4 @@ public sealed class DumpCommandTests : IDisposable
     }
 
     public void Dispose() => File.Delete(_dump);
-
-    private static (int Exit, string Output, string Error) Run(params string[] args)
-    {
-        (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
-        using var said = new StringWriter();
-        using var complained = new StringWriter();
-        Console.SetOut(said);
-        Console.SetError(complained);
-        try
-        {
-            return (RootProgram.Run(args), said.ToString(), complained.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-        }
-    }
 }

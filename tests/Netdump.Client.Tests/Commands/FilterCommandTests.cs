@@ -1,8 +1,8 @@
 using System.Text.Json;
-using Netdump.Client.Commands;
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
 using Netdump.Vmcore.Tests;
+using static Netdump.Client.Tests.Commands.CapturedRun;
 
 namespace Netdump.Client.Tests.Commands;
 
@@ -149,21 +149,4 @@ public sealed class FilterCommandTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
-
-    private static (int Exit, string Output, string Error) Run(params string[] args)
-    {
-        (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
-        using StringWriter said = new(), complained = new();
-        Console.SetOut(said);
-        Console.SetError(complained);
-        try
-        {
-            return (RootProgram.Run(args), said.ToString(), complained.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-        }
-    }
 }
