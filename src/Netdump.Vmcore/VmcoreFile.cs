@@ -172,8 +172,9 @@ public sealed class VmcoreFile : IDisposable
             file.Dispose();
     }
 
-    // Searched for only when it is needed: that reads memory, and opening must not.
-    private VmcoreInfo RequireInfo()
+    /// <summary>VMCOREINFO from the notes, else the one that memory holds. Searched for only when it is needed: that reads memory, and opening must not.</summary>
+    /// <exception cref="VmcoreFormatException">Neither has one.</exception>
+    public VmcoreInfo RequireInfo()
     {
         if ((Info ?? _found) is { } info)
             return info;

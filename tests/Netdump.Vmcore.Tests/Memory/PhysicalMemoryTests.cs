@@ -131,6 +131,11 @@ public class PhysicalMemoryTests
                 for (var page = at / 4096; page * 4096 < at + length + (packed ? more : 0) && length + (packed ? more : 0) > 0; page++)
                     described[page] = true;
             }
+            if (segments.Length > 1 && segments.All(s => (s.Item4 ? s.Item1 / 4096 * 4096 : s.Item1) == 0))
+            {
+                Assert.Throws<VmcoreFormatException>(core.Open); // several segments that all lie at 0 are a process's
+                return true;
+            }
             using var file = core.Open();
             if (file.Physical.PageCount != (ulong)described.Count(d => d))
                 return false;

@@ -1,0 +1,34 @@
+using Netdump.Vmcore;
+using Netdump.Vmcore.Memory;
+
+namespace Netdump.Kernel;
+
+/// <summary>A dead kernel, as far as its dump tells: the root that every part of the analysis hangs from. For one thread.</summary>
+/// <remarks>Each part is read when it is first asked for. One that cannot be read is null and noted in <see cref="Gaps"/>.</remarks>
+public sealed class CrashedKernel
+{
+    /// <summary>Begins an analysis.</summary>
+    /// <param name="dump">The dump; the caller keeps it open.</param>
+    /// <exception cref="VmcoreFormatException">Another machine than x86_64 and arm64, or the dump lacks what reading kernel memory needs.</exception>
+    public CrashedKernel(VmcoreFile dump)
+    {
+        Dump = dump;
+        Info = dump.RequireInfo();
+        Memory = dump.OpenKernelMemory();
+    }
+
+    /// <summary>The dump.</summary>
+    public VmcoreFile Dump { get; }
+
+    /// <summary>The kernel's VMCOREINFO.</summary>
+    public VmcoreInfo Info { get; }
+
+    /// <summary>The kernel's virtual memory.</summary>
+    public KernelMemory Memory { get; }
+
+    /// <summary>e_machine: see <see cref="Machines"/>.</summary>
+    public ushort Machine => Dump.Machine;
+
+    /// <summary>What could not be read.</summary>
+    public Gaps Gaps { get; } = new();
+}
