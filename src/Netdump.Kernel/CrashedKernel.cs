@@ -1,3 +1,4 @@
+using Netdump.Kernel.Types;
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
 
@@ -7,6 +8,8 @@ namespace Netdump.Kernel;
 /// <remarks>Each part is read when it is first asked for. One that cannot be read is null and noted in <see cref="Gaps"/>.</remarks>
 public sealed class CrashedKernel
 {
+    private readonly Lazy<KernelTypes?> _types;
+
     /// <summary>Begins an analysis.</summary>
     /// <param name="dump">The dump; the caller keeps it open.</param>
     /// <exception cref="VmcoreFormatException">Another machine than x86_64 and arm64, or the dump lacks what reading kernel memory needs.</exception>
@@ -15,6 +18,7 @@ public sealed class CrashedKernel
         Dump = dump;
         Info = dump.RequireInfo();
         Memory = dump.OpenKernelMemory();
+        _types = new(() => KernelTypes.Open(Memory, Info, Gaps), isThreadSafe: false);
     }
 
     /// <summary>The dump.</summary>
@@ -31,4 +35,7 @@ public sealed class CrashedKernel
 
     /// <summary>What could not be read.</summary>
     public Gaps Gaps { get; } = new();
+
+    /// <summary>The kernel's types out of its BTF; null when it has none.</summary>
+    public KernelTypes? Types => _types.Value;
 }
