@@ -1,3 +1,4 @@
+using Netdump.Kernel.Symbols;
 using Netdump.Kernel.Types;
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
@@ -8,6 +9,7 @@ namespace Netdump.Kernel;
 /// <remarks>Each part is read when it is first asked for. One that cannot be read is null and noted in <see cref="Gaps"/>.</remarks>
 public sealed class CrashedKernel
 {
+    private readonly Lazy<KernelSymbols?> _symbols;
     private readonly Lazy<KernelTypes?> _types;
 
     /// <summary>Begins an analysis.</summary>
@@ -18,6 +20,7 @@ public sealed class CrashedKernel
         Dump = dump;
         Info = dump.RequireInfo();
         Memory = dump.OpenKernelMemory();
+        _symbols = new(() => KernelSymbols.Open(Memory, Info, Machine, Gaps), isThreadSafe: false);
         _types = new(() => KernelTypes.Open(Memory, Info, Gaps), isThreadSafe: false);
     }
 
@@ -32,6 +35,9 @@ public sealed class CrashedKernel
 
     /// <summary>e_machine: see <see cref="Machines"/>.</summary>
     public ushort Machine => Dump.Machine;
+
+    /// <summary>The kernel's symbols; null when they cannot be had.</summary>
+    public KernelSymbols? Symbols => _symbols.Value;
 
     /// <summary>What could not be read.</summary>
     public Gaps Gaps { get; } = new();

@@ -1,0 +1,122 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Netdump.Vmcore;
+using Netdump.Vmcore.Memory;
+
+namespace Netdump.Kernel.Symbols;
+
+/// <summary>What an entry of kallsyms_offsets means.</summary>
+internal enum AddressMode
+{
+    /// <summary>x86_64 until 6.14: an offset from 0 on is an address by itself (per-CPU and absolute symbols); a negative one counts from the base down.</summary>
+    AbsolutePerCpu,
+
+    /// <summary>x86_64 from 6.15 to 6.19, and arm64: an unsigned distance from the base.</summary>
+    BaseRelative,
+
+    /// <summary>Since 7.0: a signed distance from the entry itself.</summary>
+    PlaceRelative,
+
+    /// <summary>Without CONFIG_KALLSYMS_BASE_RELATIVE: whole addresses.</summary>
+    Whole,
+}
+
+/// <summary>The addresses of kallsyms, in the order of the names, after they were proven against what VMCOREINFO says of single symbols.</summary>
+/// <remarks>In memory the kernel has already moved them by what KASLR chose.</remarks>
+internal static class KallsymsAddresses
+{
+    // Symbols in different sections: a table read from a place next to the right one gives the neighbours' addresses, and _stext has aliases.
+    private static readonly string[] Witnesses =
+    [
+        "_stext", "init_uts_ns", "swapper_pg_dir", "init_top_pgt", "printk_rb_static", "clear_seq", "vmap_area_list", "node_data",
+    ];
+
+    /// <summary>Reads the addresses.</summary>
+    /// <param name="memory">The kernel's memory.</param>
+    /// <param name="place">Where the tables lie.</param>
+    /// <param name="names">The names.</param>
+    /// <param name="info">The kernel's VMCOREINFO.</param>
+    /// <param name="forced">The only mode to try; null for all that can be.</param>
+    /// <param name="mode">The mode that is proven right.</param>
+    /// <param name="why">The reason when no mode gives the addresses that VMCOREINFO has.</param>
+    public static ulong[]? Read(
+        KernelMemory memory, KallsymsPlace place, KallsymsNames names, VmcoreInfo info, AddressMode? forced, out AddressMode mode, out string why)
+    {
+        mode = AddressMode.Whole;
+        if (place.Addresses != 0)
+        {
+            var whole = new ulong[names.Count];
+            if (!memory.TryRead(place.Addresses, MemoryMarshal.AsBytes(whole.AsSpan()), out var gone))
+            {
+                why = $"kallsyms_addresses: {gone}";
+                return null;
+            }
+            return Agrees(names, info, symbol => whole[symbol], out why) ? whole : null;
+        }
+        var offsets = new int[names.Count];
+        if (!memory.TryRead(place.Offsets, MemoryMarshal.AsBytes(offsets.AsSpan()), out var fault))
+        {
+            why = $"kallsyms_offsets: {fault}";
+            return null;
+        }
+        var start = 0UL;
+        if (place.RelativeBase is { } at && !memory.TryReadUInt64(at, out start))
+        {
+            why = $"kallsyms_relative_base at 0x{at:x} is not in the dump";
+            return null;
+        }
+        why = "";
+        foreach (var candidate in Candidates(place, offsets))
+        {
+            if (forced is { } only && only != candidate)
+                continue;
+            mode = candidate;
+            if (!Agrees(names, info, symbol => Address(candidate, place, start, offsets, symbol), out var reason))
+            {
+                why = why.Length > 0 ? why : reason;
+                continue;
+            }
+            var addresses = new ulong[offsets.Length];
+            for (var i = 0; i < addresses.Length; i++)
+                addresses[i] = Address(candidate, place, start, offsets, i);
+            return addresses;
+        }
+        return null;
+    }
+
+    // The most likely first.
+    private static AddressMode[] Candidates(KallsymsPlace place, int[] offsets) =>
+        place.RelativeBase is null ? [AddressMode.PlaceRelative]
+        : offsets.AsSpan().ContainsAnyInRange(int.MinValue, -1) ? [AddressMode.AbsolutePerCpu, AddressMode.BaseRelative, AddressMode.PlaceRelative]
+        : [AddressMode.BaseRelative, AddressMode.AbsolutePerCpu, AddressMode.PlaceRelative];
+
+    private static ulong Address(AddressMode mode, KallsymsPlace place, ulong start, int[] offsets, int symbol) => unchecked(mode switch
+    {
+        AddressMode.PlaceRelative => place.Offsets + (ulong)symbol * 4 + (ulong)(long)offsets[symbol],
+        AddressMode.BaseRelative => start + (uint)offsets[symbol],
+        _ => offsets[symbol] >= 0 ? (ulong)offsets[symbol] : start - 1 - (ulong)(long)offsets[symbol],
+    });
+
+    private static bool Agrees(KallsymsNames names, VmcoreInfo info, Func<int, ulong> address, out string why)
+    {
+        var met = 0;
+        foreach (var witness in Witnesses)
+        {
+            if (info.Symbol(witness) is not { } expected)
+                continue;
+            var name = Encoding.ASCII.GetBytes(witness);
+            var first = names.Find(name);
+            var symbol = first;
+            while (symbol >= 0 && address(symbol) != expected)
+                symbol = names.Find(name, symbol + 1);
+            if (symbol < 0 && first >= 0)
+            {
+                why = $"kallsyms gives 0x{address(first):x} for {witness}, VMCOREINFO 0x{expected:x}: the table is of another form, or damaged";
+                return false;
+            }
+            met += symbol < 0 ? 0 : 1;
+        }
+        why = met > 0 ? "" : "kallsyms has none of the symbols that VMCOREINFO has, so its addresses cannot be proven";
+        return met > 0;
+    }
+}
