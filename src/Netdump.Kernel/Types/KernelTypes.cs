@@ -9,7 +9,7 @@ namespace Netdump.Kernel.Types;
 /// the kernel, one for each module that is asked for; a module's knows the kernel's types as well, under the same ids.
 /// For one thread. Nothing here throws on hostile memory: what is not there is null, 0 or an object that does not exist.
 /// </summary>
-public sealed class KernelTypes
+public sealed partial class KernelTypes
 {
     /// <summary>Typedefs, qualifiers and nested structures that are followed one after the other; real ones need a quarter of it.</summary>
     private const int Deepest = 32;
@@ -19,11 +19,12 @@ public sealed class KernelTypes
     private const int MostPaths = 1 << 14;
 
     private readonly BtfTable _table;
+    private readonly Gaps _gaps;
     private readonly Dictionary<(int Type, string Path), Member?> _paths = [];
 
-    private KernelTypes(BtfTable table, KernelMemory memory, string? module)
+    private KernelTypes(BtfTable table, KernelMemory memory, Gaps gaps, KernelTypes? kernel, string? module)
     {
-        (_table, Memory, Module) = (table, memory, module);
+        (_table, Memory, _gaps, _kernel, Module) = (table, memory, gaps, kernel, module);
     }
 
     /// <summary>How many types there are, void included.</summary>
@@ -43,18 +44,18 @@ public sealed class KernelTypes
     public static KernelTypes? Open(KernelMemory memory, VmcoreInfo info, Gaps gaps)
     {
         var bytes = BtfSearch.Find(memory, info, out var trouble);
-        return bytes is null ? Refuse(gaps, trouble!) : Open(bytes, memory, gaps);
+        return bytes is null ? Refuse(gaps, "types", trouble!) : Open(bytes, memory, gaps);
     }
 
     /// <summary>Reads BTF that lies in memory.</summary>
-    internal static KernelTypes? Open(byte[] bytes, KernelMemory memory, Gaps gaps)
+    internal static KernelTypes? Open(byte[] bytes, KernelMemory memory, Gaps gaps, ulong? moduleList = null)
     {
         var table = BtfTable.Parse(bytes, null, out var trouble);
         if (table is null)
-            return Refuse(gaps, trouble!);
+            return Refuse(gaps, "types", trouble!);
         if (trouble is not null)
             gaps.Add("types", trouble);
-        return new KernelTypes(table, memory, null);
+        return new KernelTypes(table, memory, gaps, null, null) { ModuleList = moduleList };
     }
 
     /// <summary>Looks at a type; void when there is none of that id.</summary>
@@ -198,9 +199,9 @@ public sealed class KernelTypes
 
     private static int? Product(long count, long size) => count * size is var product && product <= int.MaxValue ? (int)product : null;
 
-    private static KernelTypes? Refuse(Gaps gaps, string trouble)
+    private static KernelTypes? Refuse(Gaps gaps, string what, string trouble)
     {
-        gaps.Add("types", trouble);
+        gaps.Add(what, trouble);
         return null;
     }
 

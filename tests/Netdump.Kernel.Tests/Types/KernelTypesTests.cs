@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using Netdump.Kernel.Types;
 using Netdump.Vmcore.Tests;
 
-namespace Netdump.Kernel.Tests;
+namespace Netdump.Kernel.Tests.Types;
 
 public partial class KernelTypesTests
 {

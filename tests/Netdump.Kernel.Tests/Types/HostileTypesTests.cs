@@ -1,0 +1,185 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using CsCheck;
+using Netdump.Kernel.Types;
+
+namespace Netdump.Kernel.Tests.Types;
+
+/// <summary>BTF that no compiler made.</summary>
+public class HostileTypesTests
+{
+    [Fact]
+    public void Item15_types_that_never_end_are_answers()
+    {
+        var btf = new BtfBuilder();
+        var word = btf.Integer("int", 4);
+        btf.Typedef("a", 3);
+        btf.Typedef("b", 2);
+        btf.Structure("self", 8, ("", 4, 0), ("", 4, 0));
+        btf.Structure("typed", 8, ("x", 2, 0));
+        btf.Array(6, uint.MaxValue);
+        btf.Add("points", 8, false, 0, uint.MaxValue);
+        var huge = btf.Array(btf.Array(btf.Array(word, 1 << 30), 1 << 30), 1 << 30);
+        btf.Structure("large", int.MaxValue, ("x", huge, 0));
+        var (types, memory) = SyntheticTypesTests.Open(btf);
+        Assert.Equal((null, null), (types.SizeOf("a"), types.OffsetOf("a", "x")));
+        Assert.Null(types.OffsetOf("self", "x"));
+        Assert.Equal((0, null), (types.OffsetOf("typed", "x"), types.OffsetOf("typed", "x.y")));
+        Assert.Null(types.SizeOf(6));
+        Assert.Null(types.SizeOf("points"));
+        Assert.Null(types.SizeOf(huge));
+        Assert.Equal(0, types.FindMember(types.Find("large"), "x")!.Value.Size);
+        var place = types.At("typed", SyntheticMemory.Start)["x"];
+        Assert.Equal((true, null, null, null), (place.Exists, place.Unsigned, place.Text, place.Pointer));
+        Assert.False(place["y"].Exists || place[1].Exists);
+        Assert.True(memory.End > 0);
+    }
+
+    [Fact]
+    public void Item15_a_name_searched_in_nameless_members_without_end_costs_little()
+    {
+        // Each structure holds the one before it many times, all nameless: 60000 to the 20th members.
+        var btf = new BtfBuilder();
+        var last = btf.Structure("", 8, ("bottom", btf.Integer("int", 4), 0));
+        for (var level = 0; level < 20; level++)
+        {
+            var members = new (string, int, int)[1000];
+            Array.Fill(members, ("", last, 0));
+            last = btf.Structure(level == 19 ? "top" : "", 8, members);
+        }
+        var (types, _) = SyntheticTypesTests.Open(btf);
+        var clock = Stopwatch.StartNew();
+        Assert.Null(types.OffsetOf("top", "absent"));
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"it took {clock.Elapsed}");
+    }
+
+    [Fact]
+    public void Item16_a_kind_that_is_not_known_is_named_and_what_lies_before_it_stays()
+    {
+        var btf = new BtfBuilder();
+        btf.Structure("known", 8, ("x", btf.Integer("long", 8), 0));
+        btf.Add("new", 20, false, 0, 0);
+        btf.Structure("behind", 8, ("x", 1, 0));
+        var gaps = new Gaps();
+        var (types, _) = SyntheticTypesTests.Open(btf, gaps);
+        var gap = Assert.Single(gaps.All);
+        Assert.Equal("types", gap.Key);
+        Assert.Contains("BTF kind 20", gap.Value, StringComparison.Ordinal);
+        Assert.Contains("newer than this program", gap.Value, StringComparison.Ordinal);
+        Assert.Equal((0, 0, 3), (types.OffsetOf("known", "x"), types.Find("behind"), types.Count));
+    }
+
+    [Theory]
+    [InlineData(0, 0x1234)]
+    [InlineData(0, 0x9feb)]
+    [InlineData(2, 0x0002)]
+    [InlineData(4, 0xffff)]
+    public void Item17_a_header_of_another_format_is_refused(int at, ushort value)
+    {
+        var btf = new BtfBuilder();
+        btf.Integer("int", 4);
+        var bytes = btf.Build();
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(at), value);
+        Assert.Null(BtfTable.Parse(bytes, null, out var trouble));
+        Assert.StartsWith("BTF ", trouble, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Item17_lengths_past_the_end_are_cut_off()
+    {
+        var btf = new BtfBuilder();
+        btf.Structure("first", 8, ("x", btf.Integer("int", 4), 0));
+        btf.Add("longer", 4, false, 0xffff, int.MaxValue, 1, 1, 1);
+        var table = BtfTable.Parse(btf.Build(), null, out var trouble)!;
+        Assert.Contains("reaches past the end", trouble, StringComparison.Ordinal);
+        Assert.Equal(3, table.NextId);
+    }
+
+    [Fact]
+    public void Item17_names_past_the_end_and_without_one_are_cut()
+    {
+        var btf = new BtfBuilder();
+        btf.Integer(new string('x', 5000), 4);
+        btf.Integer("int", 4);
+        var bytes = btf.Build();
+        var table = BtfTable.Parse(bytes, null, out var trouble)!;
+        Assert.Null(trouble);
+        Assert.Equal(BtfTable.LongestName, table.Type(1).Name.Length);
+        Assert.Equal((2, 0), (table.Find("int"u8, TypeKind.Int), table.Find("nothing"u8, TypeKind.Int)));
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(24), 0x7fff_ffff);
+        Assert.Equal("", table.Type(1).Name);
+        bytes[^1] = (byte)'t';
+        Assert.Equal("intt", BtfTable.Parse(bytes, null, out _)!.Type(2).Name);
+    }
+
+    [Fact]
+    public void Item17_any_change_of_sound_bytes_is_read_to_an_end_within_bounds()
+    {
+        var sound = Sound();
+        Gen.Select(Gen.Int[0, sound.Length - 1], Gen.Byte).Array[1, 12].Sample(changes =>
+        {
+            var bytes = (byte[])sound.Clone();
+            foreach (var (at, value) in changes)
+                bytes[at] = value;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var memory = new SyntheticMemory();
+            ReadAll(KernelTypes.Open(bytes, memory.Memory, new Gaps()));
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+        });
+    }
+
+    /// <summary>Uses every answer there is, on whatever types.</summary>
+    internal static void ReadAll(KernelTypes? types)
+    {
+        if (types is null)
+            return;
+        for (var id = 0; id < Math.Min(types.Count, 200); id++)
+        {
+            var type = types.Type(id);
+            _ = types.SizeOf(id);
+            _ = types.Find(type.Name, type.Kind);
+            for (var i = 0; i < Math.Min(type.Count, 20); i++)
+            {
+                _ = type.MemberAt(i, out _, out _);
+                _ = type.ValueOf(i);
+                var place = types.At(id, SyntheticMemory.Start)[type.NameOf(i)];
+                _ = (place.Unsigned, place.Signed, place.Text, place[1].Unsigned, place["x.y[1].z"].Exists);
+            }
+        }
+        foreach (var name in (string[])["list_head", "task", "inner", "flags", "nothing"])
+            foreach (var path in (string[])["next", "x", "list.prev", "names[1]", "in_x", "a.b.c"])
+                _ = types.OffsetOf(name, path);
+        foreach (var entry in types.ListEntries(SyntheticMemory.Start, "task", "list", 100))
+            _ = entry["comm"].Text;
+        _ = types.RbTree(SyntheticMemory.Start, 100).Count();
+        _ = types.XArray(SyntheticMemory.Start, 100).Count();
+        _ = types.MapleTree(SyntheticMemory.Start, 100).Count();
+    }
+
+    /// <summary>One of each kind.</summary>
+    internal static byte[] Sound()
+    {
+        var btf = new BtfBuilder();
+        var (word, letter) = (btf.Integer("unsigned int", 4), btf.Integer("char", 1));
+        var pointer = btf.Pointer(0);
+        var list = btf.Structure("list_head", 16, ("next", pointer, 0), ("prev", pointer, 64));
+        var inner = btf.Union("", 8, ("x", word, 0), ("y", pointer, 0));
+        var names = btf.Array(btf.Array(letter, 8), 4);
+        btf.Structure("task", 72, ("list", list, 0), ("", inner, 128), ("names", names, 192), ("comm", btf.Array(letter, 8), 448));
+        btf.Bitfields("flags", 4, ("in_x", word, 3, 5));
+        btf.Enumeration("state", false, ("A", 0), ("B", 1));
+        btf.LongEnumeration("mask", ("C", 1UL << 40));
+        btf.Typedef("task_t", btf.Const(btf.Add("", 9, false, 0, 7)));
+        btf.Add("proto", 13, false, 1, 0, 0, (uint)word);
+        btf.Add("function", 12, false, 1, (uint)word + 10);
+        btf.Variable("variable", word);
+        btf.Add("section", 15, false, 1, 4, 1, 2, 3);
+        btf.Add("tag", 17, true, 0, 4, uint.MaxValue);
+        btf.Structure("rb_node", 24, ("rb_left", pointer, 128), ("rb_right", pointer, 64));
+        btf.Structure("xarray", 16, ("xa_head", pointer, 64));
+        btf.Structure("xa_node", 8 + 32, ("shift", letter, 0), ("slots", btf.Array(pointer, 4), 64));
+        btf.Structure("maple_tree", 16, ("ma_root", pointer, 64));
+        btf.Structure("maple_range_64", 256, ("pivot", btf.Array(pointer, 15), 64), ("slot", btf.Array(pointer, 16), 1024));
+        return btf.Build();
+    }
+}
