@@ -21,7 +21,7 @@ public sealed class CrashedKernel
         Info = dump.RequireInfo();
         Memory = dump.OpenKernelMemory();
         _symbols = new(() => KernelSymbols.Open(Memory, Info, Machine, Gaps), isThreadSafe: false);
-        _types = new(() => KernelTypes.Open(Memory, Info, Gaps), isThreadSafe: false);
+        _types = new(() => KernelTypes.Open(Memory, Symbols, Info, Gaps), isThreadSafe: false);
     }
 
     /// <summary>The dump.</summary>

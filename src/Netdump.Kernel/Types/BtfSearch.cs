@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Netdump.Kernel.Symbols;
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
 
@@ -13,9 +14,26 @@ internal static class BtfSearch
     /// <summary>Magic, version 1, no flags, a header of 24 bytes, types directly behind it.</summary>
     private static ReadOnlySpan<byte> Start => [0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0];
 
-    /// <summary>The kernel's BTF: the largest within its image.</summary>
+    /// <summary>The kernel's BTF: where symbols say, or else the largest that lies in its image.</summary>
     /// <returns>Null, and why, when there is none.</returns>
-    public static byte[]? Find(KernelMemory memory, VmcoreInfo info, out string? trouble)
+    public static byte[]? Find(KernelMemory memory, KernelSymbols? symbols, VmcoreInfo info, out string? trouble)
+    {
+        Span<byte> header = stackalloc byte[BtfTable.HeaderLength];
+        // The section's start; or what struct btf, whose first member it is, points to.
+        if (symbols is not null
+            && (symbols.TryFind("__start_BTF", out var place)
+                || (symbols.TryFind("btf_vmlinux", out place) && memory.TryReadUInt64(place, out place) && memory.TryReadUInt64(place, out place)))
+            && memory.TryRead(place, header) && BtfTable.Measure(header, out var length) is null)
+        {
+            trouble = null;
+            return Read(memory, place, length);
+        }
+        return Search(memory, info, out trouble);
+    }
+
+    /// <summary>The largest BTF in the kernel's image.</summary>
+    /// <returns>Null, and why, when there is none.</returns>
+    public static byte[]? Search(KernelMemory memory, VmcoreInfo info, out string? trouble)
     {
         if (info.Symbol("_stext") is not { } text)
         {

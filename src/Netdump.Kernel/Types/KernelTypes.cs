@@ -1,4 +1,5 @@
 using System.Text;
+using Netdump.Kernel.Symbols;
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
 
@@ -38,13 +39,15 @@ public sealed partial class KernelTypes
 
     /// <summary>Finds and reads the kernel's BTF.</summary>
     /// <param name="memory">The kernel's memory.</param>
+    /// <param name="symbols">Its symbols, which say where BTF lies; without them it is searched, and the types of modules cannot be had.</param>
     /// <param name="info">Its VMCOREINFO.</param>
     /// <param name="gaps">Told what could not be read.</param>
     /// <returns>Null when there is none, or none that this program can read.</returns>
-    public static KernelTypes? Open(KernelMemory memory, VmcoreInfo info, Gaps gaps)
+    public static KernelTypes? Open(KernelMemory memory, KernelSymbols? symbols, VmcoreInfo info, Gaps gaps)
     {
-        var bytes = BtfSearch.Find(memory, info, out var trouble);
-        return bytes is null ? Refuse(gaps, "types", trouble!) : Open(bytes, memory, gaps);
+        var bytes = BtfSearch.Find(memory, symbols, info, out var trouble);
+        var modules = symbols is not null && symbols.TryFind("btf_modules", out var list) ? list : (ulong?)null;
+        return bytes is null ? Refuse(gaps, "types", trouble!) : Open(bytes, memory, gaps, modules);
     }
 
     /// <summary>Reads BTF that lies in memory.</summary>

@@ -94,6 +94,53 @@ public partial class KernelTypesTests
             Assert.Null(types.FindMember(types.Find("task_struct"), path));
     }
 
+    [Theory]
+    [MemberData(nameof(Dumps))]
+    public void The_search_through_the_image_finds_what_the_symbols_say(string path)
+    {
+        var kernel = Crashes.Open(path);
+        using var dump = kernel.Dump;
+        var said = BtfSearch.Find(kernel.Memory, kernel.Symbols, kernel.Info, out _);
+        Assert.NotNull(kernel.Symbols);
+        Assert.Equal(said, BtfSearch.Search(kernel.Memory, kernel.Info, out var trouble));
+        Assert.Null(trouble);
+    }
+
+    [Theory]
+    [MemberData(nameof(Dumps))]
+    public void Item14_modules_bring_types_along(string path)
+    {
+        var kernel = Crashes.Open(path);
+        using var dump = kernel.Dump;
+        var types = kernel.Types!;
+        Assert.NotEmpty(types.Modules);
+        foreach (var name in types.Modules)
+        {
+            var module = types.OfModule(name);
+            Assert.True(module is not null && module.Count > types.Count, name);
+            Assert.Equal(types.OffsetOf("task_struct", "comm"), module.OffsetOf("task_struct", "comm"));
+        }
+        Assert.Empty(kernel.Gaps.All);
+    }
+
+    [Fact]
+    public void User29_structures_of_modules_resolve()
+    {
+        var kernel = Crashes.Open(Crashes.Linux61);
+        using var dump = kernel.Dump;
+        var types = kernel.Types!;
+        Assert.Equal(31, types.Modules.Count);
+        Assert.Equal(0, types.Find("ext4_sb_info"));
+        foreach (var (module, structure) in ((string, string)[])[("ext4", "ext4_sb_info"), ("sunrpc", "sunrpc_net")])
+        {
+            var own = types.OfModule(module)!;
+            Assert.True(own.SizeOf(structure) > 0, structure);
+            Assert.Equal(TypeKind.Struct, own.Type(own.Find(structure)).Kind);
+        }
+        // A member whose type is the kernel's.
+        Assert.True(types.OfModule("ext4")!.OffsetOf("ext4_sb_info", "s_sb") >= 0);
+    }
+
     [GeneratedRegex(@"^ *\[(\d+)\] .*?\(?\*?(\w+)(?: : \d+|\)\(.*\)|\[[\d\]\[]*\])?;$")]
     private static partial Regex LayoutLine();
 }
