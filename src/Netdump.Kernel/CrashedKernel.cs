@@ -1,3 +1,4 @@
+using Netdump.Kernel.Modules;
 using Netdump.Kernel.Symbols;
 using Netdump.Kernel.Types;
 using Netdump.Vmcore;
@@ -11,6 +12,8 @@ public sealed class CrashedKernel
 {
     private readonly Lazy<KernelSymbols?> _symbols;
     private readonly Lazy<KernelTypes?> _types;
+    private ModuleList? _modules;
+    private bool _isOpening;
 
     /// <summary>Begins an analysis.</summary>
     /// <param name="dump">The dump; the caller keeps it open.</param>
@@ -20,8 +23,8 @@ public sealed class CrashedKernel
         Dump = dump;
         Info = dump.RequireInfo();
         Memory = dump.OpenKernelMemory();
-        _symbols = new(() => KernelSymbols.Open(Memory, Info, Machine, Gaps), isThreadSafe: false);
-        _types = new(() => KernelTypes.Open(Memory, Symbols, Info, Gaps), isThreadSafe: false);
+        _symbols = new(OpenSymbols, isThreadSafe: false);
+        _types = new(OpenTypes, isThreadSafe: false);
     }
 
     /// <summary>The dump.</summary>
@@ -44,4 +47,36 @@ public sealed class CrashedKernel
 
     /// <summary>The kernel's types out of its BTF; null when it has none.</summary>
     public KernelTypes? Types => _types.Value;
+
+    /// <summary>The kernel's modules; empty when they cannot be had.</summary>
+    public ModuleList Modules
+    {
+        get
+        {
+            if (_modules is null)
+            {
+                var (symbols, types) = (Symbols, Types);
+                _isOpening = true;
+                _modules = ModuleList.Open(Memory, symbols, types, Gaps);
+                _isOpening = false;
+            }
+            return _modules;
+        }
+    }
+
+    private KernelSymbols? OpenSymbols()
+    {
+        var symbols = KernelSymbols.Open(Memory, Info, Machine, Gaps);
+        // Modules are found by symbols and types, so a symbol that is looked for meanwhile can only be the image's.
+        symbols?.UseModules(() => _isOpening ? null : Modules);
+        return symbols;
+    }
+
+    private KernelTypes? OpenTypes()
+    {
+        _isOpening = true;
+        var types = KernelTypes.Open(Memory, Symbols, Info, Gaps);
+        _isOpening = false;
+        return types;
+    }
 }

@@ -108,7 +108,7 @@ internal static class KallsymsAddresses
             var first = names.Find(name);
             var symbol = first;
             while (symbol >= 0 && address(symbol) != expected)
-                symbol = names.Find(name, symbol + 1);
+                symbol = names.Find(name, symbol);
             if (symbol < 0 && first >= 0)
             {
                 why = $"kallsyms gives 0x{address(first):x} for {witness}, VMCOREINFO 0x{expected:x}: the table is of another form, or damaged";

@@ -27,24 +27,13 @@ internal sealed class KallsymsNames
     private readonly int[] _blocks;
     private readonly TokenTable _tokens;
     private readonly bool _longLengths;
-    private readonly int[] _heads;
-    private readonly int[] _next;
-    private readonly int _shift;
+    private readonly NameIndex _index;
 
     private KallsymsNames(byte[] packed, int[] blocks, TokenTable tokens, bool longLengths, uint[] hashes)
     {
         (_packed, _blocks, _tokens, _longLengths) = (packed, blocks, tokens, longLengths);
         Count = hashes.Length;
-        var bits = int.Max(1, 32 - int.LeadingZeroCount(hashes.Length / 2));
-        _shift = 32 - bits;
-        _heads = new int[1 << bits];
-        _next = new int[hashes.Length];
-        // Backwards, so that of equal names the first in the table comes first.
-        for (var i = hashes.Length - 1; i >= 0; i--)
-        {
-            ref var head = ref _heads[Slot(hashes[i])];
-            (_next[i], head) = (head, i + 1);
-        }
+        _index = new(hashes);
     }
 
     /// <summary>How many there are.</summary>
@@ -99,13 +88,13 @@ internal sealed class KallsymsNames
     /// <returns>Its bytes.</returns>
     public int Unpack(int symbol, Span<byte> text) => Unpack(Find(symbol, out var length), length, text);
 
-    /// <summary>The first symbol of a name, from a number on; -1 when there is none.</summary>
-    public int Find(ReadOnlySpan<byte> name, int from = 0)
+    /// <summary>The first symbol of a name, or the first after another one of that name; -1 when there is none.</summary>
+    public int Find(ReadOnlySpan<byte> name, int after = -1)
     {
         Span<byte> text = stackalloc byte[LongestName];
-        for (var next = from == 0 ? _heads[Slot(TokenTable.Hash(name))] : _next[from - 1]; next != 0; next = _next[next - 1])
-            if (text[..Unpack(next - 1, text)].SequenceEqual(name))
-                return next - 1;
+        for (var next = after < 0 ? _index.First(TokenTable.Hash(name)) : _index.Next(after); next >= 0; next = _index.Next(next))
+            if (text[..Unpack(next, text)].SequenceEqual(name))
+                return next;
         return -1;
     }
 
@@ -197,8 +186,6 @@ internal sealed class KallsymsNames
         }
         return false;
     }
-
-    private int Slot(uint hash) => (int)(hash * 0x9e37_79b1u >> _shift);
 
     private int Find(int symbol, out int length)
     {

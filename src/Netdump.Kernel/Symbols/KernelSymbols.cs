@@ -1,14 +1,14 @@
 using System.Text;
+using Netdump.Kernel.Modules;
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
 
 namespace Netdump.Kernel.Symbols;
 
-/// <summary>The kernel's own symbols, as kallsyms in its memory has them. For one thread.</summary>
+/// <summary>The symbols of the kernel and of its modules, as kallsyms in its memory has them. For one thread.</summary>
+/// <remarks>The image is asked first; modules are read when something is not found in it, and their symbols one module at a time.</remarks>
 public sealed class KernelSymbols
 {
-    private const int LongestQuery = KallsymsNames.LongestName;
-
     private readonly KernelMemory _memory;
     private readonly ImageSymbols _image;
     private readonly AddressRange _all;
@@ -16,6 +16,7 @@ public sealed class KernelSymbols
     private readonly AddressRange _initText;
     private readonly bool _isBooting;
     private readonly ulong? _perCpuOffsets;
+    private Func<ModuleList?>? _openModules;
 
     private KernelSymbols(KernelMemory memory, ImageSymbols image)
     {
@@ -24,8 +25,8 @@ public sealed class KernelSymbols
         _text = Range("_stext", "_etext");
         _initText = Range("_sinittext", "_einittext");
         // SYSTEM_BOOTING 0, SYSTEM_SCHEDULING 1: afterwards the init sections' pages are given away.
-        _isBooting = TryFind("system_state", out var state) && memory.TryReadUInt32(state, out var value) && value < 2;
-        _perCpuOffsets = TryFind("__per_cpu_offset", out var offsets) ? offsets : null;
+        _isBooting = TryFindInImage("system_state", out var state) && memory.TryReadUInt32(state, out var value) && value < 2;
+        _perCpuOffsets = TryFindInImage("__per_cpu_offset", out var offsets) ? offsets : null;
         Online = Mask("__cpu_online_mask");
         Possible = Mask("__cpu_possible_mask");
         Present = Mask("__cpu_present_mask");
@@ -76,21 +77,44 @@ public sealed class KernelSymbols
         return null;
     }
 
-    /// <summary>The address of a name: the first of several.</summary>
+    /// <summary>The address of a name: the first of several, the image's before those of modules.</summary>
     public bool TryFind(string name, out ulong address)
     {
-        var symbol = First(name);
+        if (TryFindInImage(name, out address))
+            return true;
+        if (IsSearchable(name) && Modules is { } modules)
+        {
+            var bytes = Encoding.UTF8.GetBytes(name);
+            foreach (var module in modules)
+                if (module.Table.Find(bytes) is var symbol and >= 0)
+                {
+                    address = module.Table[symbol];
+                    return true;
+                }
+        }
+        return false;
+    }
+
+    /// <summary>The address of a name of the kernel image: the first of several. No module is looked at.</summary>
+    public bool TryFindInImage(string name, out ulong address)
+    {
+        var symbol = IsSearchable(name) ? _image.Names.Find(Encoding.UTF8.GetBytes(name)) : -1;
         address = symbol < 0 ? 0 : _image[symbol];
         return symbol >= 0;
     }
 
-    /// <summary>All addresses of a name, in the order of /proc/kallsyms.</summary>
+    /// <summary>All addresses of a name: the image's in the order of /proc/kallsyms, then those of modules.</summary>
     public IReadOnlyList<ulong> FindAll(string name)
     {
         var found = new List<ulong>();
+        if (!IsSearchable(name))
+            return found;
         var bytes = Encoding.UTF8.GetBytes(name);
-        for (var symbol = First(name); symbol >= 0; symbol = _image.Names.Find(bytes, symbol + 1))
+        for (var symbol = _image.Names.Find(bytes); symbol >= 0; symbol = _image.Names.Find(bytes, symbol))
             found.Add(_image[symbol]);
+        foreach (var module in Modules ?? Enumerable.Empty<KernelModule>())
+            for (var symbol = module.Table.Find(bytes); symbol >= 0; symbol = module.Table.Find(bytes, symbol))
+                found.Add(module.Table[symbol]);
         return found;
     }
 
@@ -99,7 +123,7 @@ public sealed class KernelSymbols
     {
         match = default;
         if (!_all.Contains(address))
-            return false;
+            return TryResolveInModule(address, out match);
         var symbol = _image.At(address, out var next);
         if (symbol < 0)
             return false;
@@ -120,8 +144,14 @@ public sealed class KernelSymbols
         return match.Module is null ? place : $"{place} [{match.Module}]";
     }
 
-    /// <summary>Whether code lies there: the image's text, its init text while the system was booting.</summary>
-    public bool IsText(ulong address) => _text.Contains(address) || (_isBooting && _initText.Contains(address));
+    /// <summary>Whether code lies there: the image's text, its init text while the system was booting, text of modules. The letters of symbols do not
+    /// tell: since 6.17 data can have <c>T</c>.</summary>
+    public bool IsText(ulong address)
+    {
+        if (_text.Contains(address) || (_isBooting && _initText.Contains(address)))
+            return true;
+        return !_all.Contains(address) && IsModuleAddress(address) && Modules?.Find(address) is { } module && module.IsText(address);
+    }
 
     /// <summary>Whether an address lies in [_sinittext, _einittext), which is freed when the system has booted.</summary>
     public bool IsInitText(ulong address) => _initText.Contains(address);
@@ -141,17 +171,36 @@ public sealed class KernelSymbols
             : cpu == 0;
     }
 
-    private int First(string name) => name.Length is 0 or > LongestQuery ? -1 : _image.Names.Find(Encoding.UTF8.GetBytes(name));
+    private ModuleList? Modules => _openModules?.Invoke();
+
+    /// <summary>Lets modules be asked for what is not in the image.</summary>
+    /// <param name="open">Gives the modules; null while they cannot be had, because that needs these symbols.</param>
+    internal void UseModules(Func<ModuleList?> open) => _openModules = open;
+
+    private static bool IsSearchable(string name) => name.Length is > 0 and < KallsymsNames.LongestName;
+
+    // All that a module's memory can be on both machines: the upper half of addresses.
+    private static bool IsModuleAddress(ulong address) => (long)address < 0;
+
+    private bool TryResolveInModule(ulong address, out SymbolMatch match)
+    {
+        match = default;
+        if (!IsModuleAddress(address) || Modules?.Find(address) is not { } module || module.RegionOf(address) is not { } region
+            || !module.Table.TryResolve(address, region, out match))
+            return false;
+        match = match with { Module = module.Name };
+        return true;
+    }
 
     private AddressRange Range(string first, string end) =>
-        TryFind(first, out var start) && TryFind(end, out var behind) && start < behind ? new(start, behind) : default;
+        TryFindInImage(first, out var start) && TryFindInImage(end, out var behind) && start < behind ? new(start, behind) : default;
 
     private ProcessorSet Mask(string symbol)
     {
         // A CPU number has to be below nr_cpu_ids; where that cannot be read, the mask ends with its symbol.
-        if (!TryFind(symbol, out var address) || !TryResolve(address, out var match))
+        if (!TryFindInImage(symbol, out var address) || !TryResolve(address, out var match))
             return new();
-        var size = TryFind("nr_cpu_ids", out var limit) && _memory.TryReadUInt32(limit, out var cpus) && cpus is > 0 and <= ProcessorSet.Maximum
+        var size = TryFindInImage("nr_cpu_ids", out var limit) && _memory.TryReadUInt32(limit, out var cpus) && cpus is > 0 and <= ProcessorSet.Maximum
             ? (cpus + 63) / 64
             : ulong.Min(match.Size / 8, ProcessorSet.Maximum / 64);
         var words = new ulong[size];
