@@ -63,23 +63,31 @@ public sealed class ConsoleFiles
     /// <summary>Makes the directory of a host if it is missing (mode 0700).</summary>
     internal void MakeDirectory(string path) => _store.MakeConsole(path);
 
-    /// <summary>Length of a file, made if missing (mode 0600), and its directory with it. Throws <see cref="IOException"/>.</summary>
-    internal long LengthOf(string path) => OpenInPlace(path, out _);
-
-    /// <summary>Appends bytes to a file, made if missing like in <see cref="LengthOf"/>. Throws <see cref="IOException"/>.</summary>
-    internal void Append(string path, ReadOnlySpan<byte> bytes)
+    /// <summary>Where a file ends, made if missing (mode 0600), and its directory with it. Throws <see cref="IOException"/>.</summary>
+    internal FileEnd EndOf(string path)
     {
         long length = OpenInPlace(path, out ConsoleFile file);
+        return new FileEnd(file.Handle, length);
+    }
+
+    /// <summary>Appends bytes to a file, made if missing like in <see cref="EndOf"/>. Throws <see cref="IOException"/>.</summary>
+    internal void Append(string path, ReadOnlySpan<byte> bytes) => Append(EndOf(path), bytes);
+
+    /// <summary>Appends bytes to a file whose end was asked for just now; returns the new end. Throws <see cref="IOException"/>.</summary>
+    internal static FileEnd Append(FileEnd end, ReadOnlySpan<byte> bytes)
+    {
         try
         {
-            RandomAccess.Write(file.Handle, bytes, length);
+            RandomAccess.Write(end.File, bytes, end.Length);
         }
         catch (IOException)
         {
             // A full disk may have taken a part: half an entry would hide all that follow it.
-            RandomAccess.SetLength(file.Handle, length);
+            RandomAccess.SetLength(end.File, end.Length);
             throw;
         }
+
+        return end with { Length = end.Length + bytes.Length };
     }
 
     /// <summary>Closes a file that is about to be renamed or deleted.</summary>
@@ -160,6 +168,9 @@ public sealed class ConsoleFiles
 
         return LeastOpen;
     }
+
+    /// <summary>An open file and its length in bytes: good until any other file is asked for.</summary>
+    internal readonly record struct FileEnd(SafeFileHandle File, long Length);
 
     private sealed class ConsoleFile(string path, SafeFileHandle handle)
     {

@@ -284,33 +284,33 @@ public sealed class ConsoleLog
 
         bool epochImproved = _boot.Epoch != TimeSpan.MaxValue && _boot.Epoch < _writtenEpoch - TimeSpan.FromSeconds(1);
         if (_journal.WrittenCount == 0 && !epochImproved) return;
-        long length = _files.LengthOf(_bootPath);
-        if (length + _journal.WrittenCount > HalfOfBoot)
+        ConsoleFiles.FileEnd end = _files.EndOf(_bootPath);
+        if (end.Length + _journal.WrittenCount > HalfOfBoot)
         {
             _files.Close(_bootPath);
             File.Move(_bootPath, _olderPath, overwrite: true);
-            length = 0;
+            end = _files.EndOf(_bootPath);
         }
 
-        if (length == 0 || epochImproved)
+        if (end.Length == 0 || epochImproved)
         {
             ArrayBufferWriter<byte> head = new();
-            if (length == 0) head.Write(Journal.Signature);
+            if (end.Length == 0) head.Write(Journal.Signature);
             Journal.Write(head, JournalKind.Boot, 0, Wall(), EpochOnWall(), _boot.Id);
-            _files.Append(_bootPath, head.WrittenSpan);
+            end = ConsoleFiles.Append(end, head.WrittenSpan);
             _writtenEpoch = _boot.Epoch;
         }
 
-        _files.Append(_bootPath, _journal.WrittenSpan);
+        _ = ConsoleFiles.Append(end, _journal.WrittenSpan);
         Clear(ref _journal);
     }
 
     private void FlushCapture()
     {
         if (_capture.WrittenCount == 0) return;
-        long length = _files.LengthOf(_capturePath);
-        if (length == 0) _files.Append(_capturePath, Journal.Signature);
-        if (length + _capture.WrittenCount <= CaptureLimit) _files.Append(_capturePath, _capture.WrittenSpan);
+        ConsoleFiles.FileEnd end = _files.EndOf(_capturePath);
+        if (end.Length == 0) end = ConsoleFiles.Append(end, Journal.Signature);
+        if (end.Length + _capture.WrittenCount <= CaptureLimit) _ = ConsoleFiles.Append(end, _capture.WrittenSpan);
         Clear(ref _capture);
     }
 

@@ -214,6 +214,61 @@ public sealed class EngineTests
         Assert.Equal("udp-0", thread);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_thread_that_has_just_received_and_waits_for_more_runs_posted_work_and_meets_deadlines_without_more(bool napping)
+    {
+        using ManualResetEventSlim posted = new(), timer = new();
+        Lane? lane = null;
+        Delayed handler = new(timer);
+        TimeSpan nap = napping ? Nap : TimeSpan.Zero;
+        using UdpEngine engine = new(IPAddress.Loopback, 0, 1, 1 << 16, nap, (l, sender) =>
+        {
+            lane = l;
+            handler.Sender = sender;
+            return handler;
+        }, NullLogger.Instance);
+        engine.Start();
+        using Socket socket = Client(IPAddress.Loopback);
+        Ask(socket, engine.EndPoint, [1], out _);
+        lane!.Post(posted.Set);
+        Assert.True(posted.Wait(Limit));
+        Ask(socket, engine.EndPoint, [1], out _);
+        Assert.True(timer.Wait(Limit));
+        Ask(socket, engine.EndPoint, [1], out _);
+        Assert.True(engine.Stop());
+        Assert.Equal(3, engine.Counters[0].Datagrams);
+    }
+
+    /// <summary>Answers, and wants to be called half a second after the second datagram.</summary>
+    private sealed class Delayed(ManualResetEventSlim reached) : DatagramHandler
+    {
+        private int _received;
+        private TimeSpan _due = TimeSpan.MaxValue;
+
+        public DatagramSender Sender { get; set; } = null!;
+
+        public override bool IsUrgent => false;
+
+        public override void Receive(ReadOnlySpan<byte> datagram, in Peer peer, TimeSpan now)
+        {
+            if (++_received == 2) _due = now + TimeSpan.FromMilliseconds(500);
+            Sender.Send(peer, datagram);
+        }
+
+        public override TimeSpan Advance(TimeSpan now)
+        {
+            if (now < _due) return _due;
+            reached.Set();
+            return _due = TimeSpan.MaxValue;
+        }
+
+        public override void Stop()
+        {
+        }
+    }
+
     [Fact]
     public async Task What_waits_in_the_socket_is_handled_before_the_end_and_what_was_dropped_is_counted()
     {

@@ -43,6 +43,7 @@ public sealed class Lane
     public int RunPosted()
     {
         int ran = 0;
+        if (_posted.IsEmpty) return 0;
         // Actions that post again are run in the next round, so that a loop of them cannot keep datagrams waiting.
         for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out Action? action); left--, ran++)
             action();
