@@ -1,0 +1,102 @@
+namespace Netdump.Kernel.Incidents;
+
+/// <summary>Finds the incidents in a log, line by line, in time linear in its length and in bounded memory.</summary>
+/// <remarks>Not safe for threads.</remarks>
+public sealed class IncidentFinder
+{
+    /// <summary>The most incidents that are kept; later ones of a title already kept are counted there.</summary>
+    public const int MostIncidents = 256;
+
+    private const int MostOpen = 32;
+    private const int MostEarlierLines = 3; // between "cut here" and the head
+
+    private readonly List<Incident> _incidents = [];
+    private readonly Dictionary<string, int> _byTitle = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OpenReport> _open = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _cutHere = new(StringComparer.Ordinal);
+    private long _line;
+
+    /// <summary>How many lines were given.</summary>
+    public long Lines => _line;
+
+    /// <summary>How many incidents were met that are not kept.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>Takes the log's next line.</summary>
+    public void Add(in ConsoleLine line)
+    {
+        _line++;
+        if (line.Facility != 0)
+            return; // a program wrote it: it may say anything
+        Head head = HeadLines.Find(line.Text);
+        if (_open.Count > 0)
+            Continue(line, head);
+        if (head != Head.None && !_open.ContainsKey(line.Context))
+            Begin(line, head);
+        else if (head == Head.None && !_open.ContainsKey(line.Context) && EventLines.TryRead(line.Text, out EventLine found))
+            Keep(found.ToIncident(line, _line));
+        if (line.Text.Contains("[ cut here ]", StringComparison.Ordinal) && _cutHere.Count < MostOpen)
+            _cutHere[line.Context] = _line;
+    }
+
+    /// <summary>The incidents, in the order of their first lines. To be called once, after the last line.</summary>
+    public IReadOnlyList<Incident> Finish()
+    {
+        foreach (OpenReport report in _open.Values)
+            Keep(report.ToIncident());
+        _open.Clear();
+        _incidents.Sort((a, b) => a.FirstLine.CompareTo(b.FirstLine));
+        return _incidents;
+    }
+
+    private void Begin(in ConsoleLine line, Head head)
+    {
+        long first = _line;
+        if (_cutHere.Remove(line.Context, out long cut) && _line - cut <= MostEarlierLines)
+            first = cut;
+        if (_open.Count >= MostOpen)
+            Close(_open.MinBy(o => o.Value.LastLine).Key);
+        _open[line.Context] = new OpenReport(head, line, first, _line);
+    }
+
+    // A report takes the lines of its own context, and once the kernel asks other CPUs for theirs, those too.
+    private void Continue(in ConsoleLine line, Head head)
+    {
+        List<string>? ended = null;
+        foreach ((string context, OpenReport report) in _open)
+        {
+            bool own = context == line.Context;
+            if (!own && !(report.TakesProcessors && line.Context is ['C', ..]))
+                continue;
+            if (!report.Take(line, own ? head : Head.None, _line))
+                (ended ??= []).Add(context);
+        }
+        foreach (string context in ended ?? [])
+            Close(context);
+    }
+
+    private void Close(string context)
+    {
+        if (_open.Remove(context, out OpenReport? report))
+            Keep(report.ToIncident());
+    }
+
+    private void Keep(Incident incident)
+    {
+        if (_byTitle.TryGetValue(incident.Title, out int at) && incident.Severity < IncidentSeverity.Crash && IsRepeat(_incidents[at], incident))
+        {
+            _incidents[at] = _incidents[at] with { Count = _incidents[at].Count + 1 };
+            return;
+        }
+        if (_incidents.Count >= MostIncidents)
+        {
+            Dropped++;
+            return;
+        }
+        _byTitle[incident.Title] = _incidents.Count;
+        _incidents.Add(incident);
+    }
+
+    // Storage, network and hardware say the same again and again; reports of the kernel's own are each worth a place.
+    private static bool IsRepeat(Incident kept, Incident again) => kept.Trace.Count == 0 && again.Trace.Count == 0;
+}
