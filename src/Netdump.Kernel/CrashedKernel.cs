@@ -1,3 +1,4 @@
+using Netdump.Kernel.Facts;
 using Netdump.Kernel.Modules;
 using Netdump.Kernel.Symbols;
 using Netdump.Kernel.Types;
@@ -63,6 +64,30 @@ public sealed class CrashedKernel
             return _modules;
         }
     }
+
+    /// <summary>What the machine and its kernel were like.</summary>
+    public MachineFacts Facts => field ??= new MachineFacts(this);
+
+    /// <summary>A variable of the kernel's image as an object; one that does not exist when symbol or type is absent.</summary>
+    /// <param name="symbol">The variable.</param>
+    /// <param name="type">Its type: BTF does not know it.</param>
+    public KernelObject Variable(string symbol, string type) => Types is { } types && TryFind(symbol, out var address) ? types.At(type, address) : default;
+
+    /// <summary>The address of a symbol, out of the symbols or, without them, out of VMCOREINFO.</summary>
+    public bool TryFind(string symbol, out ulong address)
+    {
+        if (Symbols is { } symbols && symbols.TryFind(symbol, out address))
+            return true;
+        var said = Info.Symbol(symbol);
+        address = said ?? 0;
+        return said is not null;
+    }
+
+    /// <summary>The value of a variable of 8 bytes; null when it is absent or not in the dump.</summary>
+    public ulong? ReadLong(string symbol) => TryFind(symbol, out var address) && Memory.TryReadUInt64(address, out var value) ? value : null;
+
+    /// <summary>The value of a variable of 4 bytes; null when it is absent or not in the dump.</summary>
+    public int? ReadInt(string symbol) => TryFind(symbol, out var address) && Memory.TryReadInt32(address, out var value) ? value : null;
 
     private KernelSymbols? OpenSymbols()
     {

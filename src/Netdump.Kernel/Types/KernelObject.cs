@@ -65,6 +65,9 @@ public readonly struct KernelObject
         }
     }
 
+    /// <summary>The types it was read by; null when it does not exist.</summary>
+    public KernelTypes? Types => _types;
+
     private KernelType Resolved => _types!.Type(_types.Resolve(TypeId));
 
     /// <summary>A member, by a path of names; pointers on the way are followed.</summary>

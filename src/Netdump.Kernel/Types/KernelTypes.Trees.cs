@@ -111,7 +111,8 @@ public sealed partial class KernelTypes
                 path.Push((pivot + 1, last, next + 1, node));
             if (!node.IsLeaf)
             {
-                if (IsNode(entry))
+                // Always a node, or nothing yet; only the root carries the mark of one.
+                if (entry > LastSmallInternal)
                     trouble ??= Enter(entry, first, pivot);
             }
             else if (entry != 0 && (entry & InternalBits) != InternalMark)

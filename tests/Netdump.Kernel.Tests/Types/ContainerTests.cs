@@ -153,8 +153,8 @@ public class ContainerTests
         _memory.Write(Start + 8, (Start + 0x1000) | (3 << 3) | 2);
         _memory.Write(Start + 0x1008, 20UL);
         _memory.Write(Start + 0x1010, ulong.MaxValue);
-        _memory.Write(Start + 0x1000 + 80, (Start + 0x1100) | (1 << 3) | 2);
-        _memory.Write(Start + 0x1000 + 88, (Start + 0x1200) | (1 << 3) | 2);
+        _memory.Write(Start + 0x1000 + 80, (Start + 0x1100) | (1 << 3) | 4);
+        _memory.Write(Start + 0x1000 + 88, (Start + 0x1200) | (1 << 3) | 4);
         foreach (var (at, value) in ((ulong, ulong)[])[(8, 4), (16, 9), (24, 20), (128, 0x100), (136, 0), (144, 0x300)])
             _memory.Write(Start + 0x1100 + at, value);
         foreach (var (at, value) in ((ulong, ulong)[])[(8, 30), (128, 0x400), (136, 0x500)])
@@ -175,7 +175,7 @@ public class ContainerTests
         for (var slot = 0UL; slot < 16; slot++)
         {
             _memory.Write(Start + 0x1008 + slot * 8, slot + 1);
-            _memory.Write(Start + 0x1000 + 128 + slot * 8, (Start + 0x1000) | (2 << 3) | 2);
+            _memory.Write(Start + 0x1000 + 128 + slot * 8, (Start + 0x1000) | (2 << 3) | 4);
         }
         Assert.Empty(_types.MapleTree(Start, 1000));
         Assert.Contains("too large", Assert.Single(_gaps.All).Value, StringComparison.Ordinal);
