@@ -2,6 +2,7 @@ using Netdump.Kernel.Facts;
 using Netdump.Kernel.Modules;
 using Netdump.Kernel.Symbols;
 using Netdump.Kernel.Types;
+using Netdump.Kernel.Unwind;
 using Netdump.Vmcore;
 using Netdump.Vmcore.Memory;
 
@@ -13,6 +14,7 @@ public sealed class CrashedKernel
 {
     private readonly Lazy<KernelSymbols?> _symbols;
     private readonly Lazy<KernelTypes?> _types;
+    private readonly Lazy<Unwinder?> _unwinder;
     private ModuleList? _modules;
     private bool _isOpening;
 
@@ -26,6 +28,7 @@ public sealed class CrashedKernel
         Memory = dump.OpenKernelMemory();
         _symbols = new(OpenSymbols, isThreadSafe: false);
         _types = new(OpenTypes, isThreadSafe: false);
+        _unwinder = new(() => Unwind.Unwinder.Open(this), isThreadSafe: false);
     }
 
     /// <summary>The dump.</summary>
@@ -48,6 +51,9 @@ public sealed class CrashedKernel
 
     /// <summary>The kernel's types out of its BTF; null when it has none.</summary>
     public KernelTypes? Types => _types.Value;
+
+    /// <summary>Walks the kernel's stacks; null when its symbols cannot be had.</summary>
+    public Unwinder? Unwinder => _unwinder.Value;
 
     /// <summary>The kernel's modules; empty when they cannot be had.</summary>
     public ModuleList Modules
