@@ -1,6 +1,7 @@
 using Netdump.Kernel.Facts;
 using Netdump.Kernel.Modules;
 using Netdump.Kernel.Symbols;
+using Netdump.Kernel.Tasks;
 using Netdump.Kernel.Types;
 using Netdump.Kernel.Unwind;
 using Netdump.Vmcore;
@@ -94,6 +95,9 @@ public sealed class CrashedKernel
 
     /// <summary>The value of a variable of 4 bytes; null when it is absent or not in the dump.</summary>
     public int? ReadInt(string symbol) => TryFind(symbol, out var address) && Memory.TryReadInt32(address, out var value) ? value : null;
+
+    /// <summary>All tasks, what each processor ran, and what sleepers wait for; an empty list when they cannot be read.</summary>
+    public TaskList Tasks => field ??= new TaskList(new TaskSource(this));
 
     private KernelSymbols? OpenSymbols()
     {
