@@ -3,6 +3,9 @@ namespace Netdump.EndToEnd;
 /// <summary>A real kernel in QEMU: armed by `netdump start`, crashed on purpose, gone when its capture kernel reboots.</summary>
 public sealed class Guest : IDisposable
 {
+    /// <summary>The module that crashes it, in its scratch folder.</summary>
+    public const string ModuleName = "netdump_lab.ko";
+
     private readonly Command _command;
 
     public Guest(TestKernel kernel, string scratch, IEnumerable<string> configuration, string crash,
@@ -14,7 +17,7 @@ public sealed class Guest : IDisposable
         List<string> arguments = [kernel.Release, Workspace.Client, conf, image];
         if (withModule)
         {
-            string module = Path.Combine(scratch, "lab.ko");
+            string module = Path.Combine(scratch, ModuleName);
             Command.Succeed(Tool("build-module"), kernel.Release, module);
             arguments.Add(module);
         }

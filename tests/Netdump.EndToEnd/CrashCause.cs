@@ -1,0 +1,45 @@
+namespace Netdump.EndToEnd;
+
+/// <summary>A cause that the guest's module (tests/guest/causes) or its init brings about, and what the dead kernel says of it.</summary>
+/// <param name="Series">The kernel.</param>
+/// <param name="Name">The word that the guest is given.</param>
+/// <param name="Says">Text of one line of the log, and of no other.</param>
+/// <param name="Function">The function at fault, which the log names.</param>
+public sealed record CrashCause(string Series, string Name, string Says, string Function)
+{
+    /// <summary>More for the kernel's command line.</summary>
+    public string Arguments { get; init; } = "";
+
+    /// <summary>Which kinds of pages the dump leaves out.</summary>
+    public int Level { get; init; } = 31;
+
+    /// <summary>The same again, in another boot of the guest.</summary>
+    public int Boot { get; init; } = 1;
+
+    /// <summary>Every cause on one kernel, the one that comes most often on all three.</summary>
+    public static IReadOnlyList<CrashCause> All { get; } =
+    [
+        Null("6.1"), Null("6.12"), Null("newest"),
+        new("6.12", "bug", "kernel BUG at", "netdump_lab_bug"),
+        new("6.12", "warn", "netdump_lab: a warning with a number, 42", "netdump_lab_warn"),
+        new("6.12", "divide", "divide error: 0000", "netdump_lab_divide"),
+        new("6.12", "overflow", "stack guard page was hit at", "netdump_lab_recurse"),
+        new("6.12", "page", "general protection fault, probably for non-canonical address 0xaaaaaaaaaaaaaab2", "netdump_lab_use_page") { Arguments = "page_poison=1" },
+        new("6.12", "object", "general protection fault, probably for non-canonical address 0x6b6b6b6b6b6b6b73", "netdump_lab_use_object"),
+        new("6.12", "list", "list_del corruption", "netdump_lab_unlink"),
+        new("6.12", "softlockup", "watchdog: BUG: soft lockup - CPU#", "netdump_lab_spin"),
+        new("6.12", "mutex", "INFO: task lab_middle:", "netdump_lab_middle_mutex"),
+        new("6.12", "rwsem", "INFO: task lab_middle:", "netdump_lab_middle_rwsem"),
+        new("6.12", "oom", "Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled", "out_of_memory"),
+        new("6.12", "panic", "Kernel panic - not syncing: netdump_lab: node 3 lost its quorum", "netdump_lab_panic"),
+    ];
+
+    /// <summary>The cause of that name.</summary>
+    public static CrashCause Of(string series, string name) => All.First(cause => cause.Series == series && cause.Name == name);
+
+    public override string ToString() => $"{Name}{(Boot > 1 ? $"-{Boot}" : "")}";
+
+    // Whole dumps: what a filtered one tells is compared with them.
+    private static CrashCause Null(string series) =>
+        new(series, "null", "BUG: kernel NULL pointer dereference, address: 0000000000000000", "netdump_lab_dereference") { Level = 0 };
+}
