@@ -110,9 +110,12 @@ public partial class KernelCrashTests(CrashedGuests guests)
     }
 
     // crash 9.0.2 cannot read the newest kernel.
-    private static string DebuggedStack(CrashedGuest guest) => guest.Kernel.Series == "newest"
-        ? Command.Succeed(Judges.Drgn, "-q", "-c", guest.Vmcore, "-s", guest.Kernel.VmlinuxWithSymbols, "-e", "print(prog.crashed_thread().stack_trace())")
-        : CrashUtility.Run(guest.Kernel, guest.Vmcore, "bt");
+    private static string DebuggedStack(CrashedGuest guest)
+    {
+        if (guest.Kernel.Series != "newest") return CrashUtility.Run(guest.Kernel, guest.Vmcore, "bt");
+        string[] module = File.Exists(guest.Module) ? ["-s", guest.Module] : [];
+        return Command.Succeed(Judges.Drgn, ["-q", "-c", guest.Vmcore, "-s", guest.Kernel.VmlinuxWithSymbols, .. module, "-e", "print(prog.crashed_thread().stack_trace())"]);
+    }
 
     private static string Digest(string path)
     {
