@@ -26,7 +26,7 @@ internal enum FilterFormat
 internal static class FilterCommand
 {
     private const int DefaultLevel = 31;
-    private const int MostThreads = 16; // each has 2.5 MiB of buffers, and all of netdump 64 MiB
+    private const int MostThreads = 16; // each has 1 MiB of buffers
     private const int DefaultThreads = 8;
 
     private const string Examples = """

@@ -50,8 +50,9 @@ public sealed unsafe class PageEncoder : IDisposable
     /// <returns>Bytes written; 0 when encoding gains nothing, so that the page is to be stored as it is.</returns>
     public int Encode(ReadOnlySpan<byte> page, Span<byte> output)
     {
-        // One byte less than a page: what is no smaller is no gain.
-        output = output[..(page.Length - 1)];
+        // With room to spare libzstd does without a test behind each symbol.
+        if (_libzstd is null)
+            output = output[..Math.Min(output.Length, page.Length - 1)];
         switch (_codec)
         {
             case PageCodec.Zlib when _libdeflate is not null:
@@ -63,7 +64,7 @@ public sealed unsafe class PageEncoder : IDisposable
                 fixed (byte* from = page, to = output)
                 {
                     var size = Libzstd.Compress(_libzstd, to, (nuint)output.Length, from, (nuint)page.Length, _level);
-                    return Libzstd.IsError(size) ? 0 : (int)size;
+                    return size < (nuint)page.Length ? (int)size : 0; // else no gain, or an error: those are the highest values
                 }
             case PageCodec.Zstd:
                 return _managedZstd!.TryWrap(page, output, out var written) ? written : 0;

@@ -87,8 +87,9 @@ public sealed class ElfMemory : PhysicalMemory
 
     private sealed class Reader(ElfMemory memory, bool mapped) : PageReader
     {
-        // A smaller buffer than a mapped window: each thread has two, and reading gains nothing from more (dotnet-hot-paths: 1 MiB).
-        private readonly DumpWindows _windows = new(memory._bytes, mapped, mapped ? DumpWindows.WindowLength : 1 << 20);
+        // Small windows of a file on a disk: they stay in the processor's cache, what lies between kept pages is not read at all, and threads
+        // that take turns seldom read the same. The disk's own reading ahead makes large reads of them.
+        private readonly DumpWindows _windows = new(memory._bytes, mapped, mapped ? DumpWindows.WindowLength : 128 << 10);
         private readonly byte[] _pieces = new byte[memory.PageSize];
 
         public override PageState Read(ulong page, out ReadOnlySpan<byte> bytes)

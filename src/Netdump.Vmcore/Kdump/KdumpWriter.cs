@@ -13,6 +13,8 @@ namespace Netdump.Vmcore.Kdump;
 public sealed class KdumpWriter
 {
     private const int BlockWords = 4096;
+    private const int GatheredData = 256 << 10;
+    private const int GatheredDescriptors = 32 << 10;
 
     private readonly PhysicalMemory _memory;
     private readonly PageSelection _selection;
@@ -22,6 +24,8 @@ public sealed class KdumpWriter
     private readonly bool _isBigEndian;
     private readonly ulong[] _bits = new ulong[BlockWords];
     private readonly ulong[] _stored = new ulong[BlockWords];
+    private SequentialOutput _table = null!;
+    private SequentialOutput _data = null!;
     private byte[] _descriptors = [];
     private ulong _memoryPages;
     private ulong _kept;
@@ -97,6 +101,8 @@ public sealed class KdumpWriter
         using var pipeline = new PagePipeline(_memory, _options, WriteJob);
         var job = pipeline.Rent();
         _descriptors = new byte[job.Pages.Length * PageDescriptor.Length];
+        _table = new SequentialOutput(_output, _headers.DescriptorOffset, GatheredDescriptors);
+        _data = new SequentialOutput(_output, _dataAt, GatheredData);
         var left = _kept;
         _selection((firstPage, keep) => ForEachStored(firstPage, keep, (first, bits) =>
         {
@@ -119,6 +125,7 @@ public sealed class KdumpWriter
         if (job.Count > 0)
             pipeline.Submit(job);
         pipeline.Drain();
+        Flush();
     }
 
     private void WriteJob(PageJob job)
@@ -138,13 +145,20 @@ public sealed class KdumpWriter
             _zero += size == PageJob.Zero ? 1UL : 0;
             at += Math.Max(0, size);
         }
-        // Data first: a descriptor never points at what is not there.
-        if (job.DataLength > 0)
-            _output.Write(_dataAt, job.Data.AsSpan(0, job.DataLength));
-        _output.Write(_headers.DescriptorOffset + (long)_done * PageDescriptor.Length, _descriptors.AsSpan(0, job.Count * PageDescriptor.Length));
+        _data.Append(job.Data.AsSpan(0, job.DataLength));
+        if (_table.Room < job.Count * PageDescriptor.Length)
+            Flush();
+        _table.Append(_descriptors.AsSpan(0, job.Count * PageDescriptor.Length));
         _dataAt = at;
         _done += (ulong)job.Count;
         _options.Progress?.Invoke(_done, _kept);
+    }
+
+    // Data first: a descriptor never points at what is not there.
+    private void Flush()
+    {
+        _data.Flush();
+        _table.Flush();
     }
 
     // Hands on the block in pieces, with only those pages left that are memory and in the source.

@@ -12,7 +12,7 @@ internal sealed class PageJob
     {
         Pages = new ulong[Math.Max(1, BytesOfPages / pageSize)];
         Sizes = new int[Pages.Length];
-        Data = GC.AllocateUninitializedArray<byte>(Pages.Length * pageSize);
+        Data = GC.AllocateUninitializedArray<byte>((Pages.Length + 1) * pageSize);
     }
 
     /// <summary>A size that stands for a page of zeros.</summary>

@@ -4,8 +4,9 @@ using Netdump.Vmcore.Memory;
 namespace Netdump.Vmcore.Output;
 
 /// <summary>
-/// Works on jobs with several threads and hands them on in the order they came. The caller's thread fills jobs and writes them; a fixed
-/// number of jobs goes round, so a slow output holds everything back and memory stays bounded.
+/// Works on jobs with several threads and hands them on in the order they came. The caller's thread fills jobs and writes them, and works
+/// like the others when it would have to wait: as many threads as processors keep all of them busy, and hardly ever have to wake each other.
+/// A fixed number of jobs goes round, so a slow output holds everything back and memory stays bounded.
 /// </summary>
 internal sealed class PagePipeline : IDisposable
 {
@@ -19,7 +20,7 @@ internal sealed class PagePipeline : IDisposable
     private long _written;
     private bool _isOver;
 
-    /// <summary>Starts the threads; with one thread none, then the caller works as well.</summary>
+    /// <summary>Starts the threads: one less than wanted, for the caller's counts.</summary>
     /// <param name="memory">Where pages come from.</param>
     /// <param name="options">Codec and threads.</param>
     /// <param name="write">Is called for each job in order, on the caller's thread.</param>
@@ -30,17 +31,20 @@ internal sealed class PagePipeline : IDisposable
         _workers = new PageWorker[threads];
         for (var i = 0; i < threads; i++)
             _workers[i] = new PageWorker(memory, options);
-        _ring = new PageJob[threads == 1 ? 1 : 2 * threads];
+        _ring = new PageJob[threads == 1 ? 1 : JobsOfThread * threads];
         for (var i = 0; i < _ring.Length; i++)
             _ring[i] = new PageJob(memory.PageSize);
-        _threads = new Thread[threads == 1 ? 0 : threads];
+        _threads = new Thread[threads - 1];
         for (var i = 0; i < _threads.Length; i++)
         {
-            var worker = _workers[i];
+            var worker = _workers[i + 1];
             _threads[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = "compress" };
             _threads[i].Start();
         }
     }
+
+    // While the caller works on one, the others must not run out of them.
+    private const int JobsOfThread = 3;
 
     /// <summary>More threads than this gain nothing that one writer could take.</summary>
     public const int MostThreads = 32;
@@ -97,14 +101,26 @@ internal sealed class PagePipeline : IDisposable
     private void WriteNext()
     {
         var job = _ring[_written % _ring.Length];
-        lock (_lock)
-        {
-            while (!job.IsDone)
-                Monitor.Wait(_lock);
-        }
+        while (TakeUnless(job) is { } other)
+            Process(_workers[0], other);
         job.Failure?.Throw();
         _write(job);
         _written++;
+    }
+
+    // A job for the caller to work on meanwhile; null as soon as the one it waits for is done.
+    private PageJob? TakeUnless(PageJob awaited)
+    {
+        lock (_lock)
+        {
+            while (!awaited.IsDone)
+            {
+                if (_taken < _filled)
+                    return _ring[_taken++ % _ring.Length];
+                Monitor.Wait(_lock);
+            }
+            return null;
+        }
     }
 
     private void Work(PageWorker worker)
@@ -120,20 +136,25 @@ internal sealed class PagePipeline : IDisposable
                     return;
                 job = _ring[_taken++ % _ring.Length];
             }
-            try
-            {
-                worker.Process(job);
-            }
-            catch (Exception failure)
-            {
-                // Thrown again where the job is written: a thread of ours must not end the process.
-                job.Failure = ExceptionDispatchInfo.Capture(failure);
-            }
-            lock (_lock)
-            {
-                job.IsDone = true;
-                Monitor.PulseAll(_lock);
-            }
+            Process(worker, job);
+        }
+    }
+
+    private void Process(PageWorker worker, PageJob job)
+    {
+        try
+        {
+            worker.Process(job);
+        }
+        catch (Exception failure)
+        {
+            // Thrown again where the job is written: a thread of ours must not end the process.
+            job.Failure = ExceptionDispatchInfo.Capture(failure);
+        }
+        lock (_lock)
+        {
+            job.IsDone = true;
+            Monitor.PulseAll(_lock);
         }
     }
 }

@@ -285,10 +285,10 @@ public class PageFilterTests
     {
         var pages = new SyntheticPages(4096);
         pages.Key("SIZE(page)", $"{size}");
-        pages.Kernel.Memory.AsSpan((int)pages.MapAt).Clear();
+        pages.Kernel.Memory.AsSpan(SyntheticPages.MapAt).Clear();
         for (var page = 0; page < 3000; page++)
         {
-            var structure = pages.Kernel.Memory.AsSpan((int)pages.MapAt + page * size, size);
+            var structure = pages.Kernel.Memory.AsSpan(SyntheticPages.MapAt + page * size, size);
             BinaryPrimitives.WriteUInt32LittleEndian(structure[48..], SyntheticPages.NoType);
             structure[24] = (byte)(page % 3 == 0 ? 1 : 0);
         }
@@ -302,7 +302,7 @@ public class PageFilterTests
         core.AddMemory(0, new byte[0x10000]);
         using var file = core.Open();
         using var filter = new PageFilter(file, 31);
-        Assert.Equal(16, Netdump.Vmcore.Memory.PageBits.Count(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(RealFilterTests.KeptPages(filter))));
+        Assert.Equal(16, Netdump.Vmcore.Memory.PageBits.Count(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(SyntheticPages.KeptPages(filter))));
         Assert.Equal(["free", "private cache", "cache", "user"], filter.Kept.Select(k => k.Class));
         Assert.All(filter.Kept, k => Assert.Contains("VMCOREINFO", k.Reason, StringComparison.Ordinal));
     }
@@ -314,7 +314,7 @@ public class PageFilterTests
             var pages = new SyntheticPages(5000);
             if (older)
                 pages.Be61();
-            var map = pages.Kernel.Memory.AsSpan((int)pages.MapAt, 5000 * SyntheticPages.Size);
+            var map = pages.Kernel.Memory.AsSpan(SyntheticPages.MapAt, 5000 * SyntheticPages.Size);
             for (var i = 0; i < map.Length; i++)
                 map[i] = noise[i % noise.Length];
             for (var page = 0; page < 5000; page += 3)
@@ -340,11 +340,11 @@ public class PageFilterTests
     {
         using var file = pages.Open();
         using var filter = new PageFilter(file, level);
-        var first = RealFilterTests.KeptPages(filter);
+        var first = SyntheticPages.KeptPages(filter);
         var counts = filter.Counts;
         var memory = new ulong[first.Length / 8];
         file.Physical.CopyMemoryBits(0, memory);
-        return first.AsSpan().SequenceEqual(RealFilterTests.KeptPages(filter)) && counts == filter.Counts
+        return first.AsSpan().SequenceEqual(SyntheticPages.KeptPages(filter)) && counts == filter.Counts
             && Netdump.Vmcore.Memory.PageBits.Count(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(first)) <= Netdump.Vmcore.Memory.PageBits.Count(memory);
     }
 

@@ -26,7 +26,7 @@ public class RealFilterTests
         using var file = VmcoreFile.Open(SharedData.UnpackedPath(crash, "vmcore.elf.zst"));
         using var filter = new PageFilter(file, level);
         Assert.Empty(filter.Kept);
-        Assert.Equal([], Differing(KeptPages(filter), SharedData.Unpacked(crash, $"keeps-d{level}.bin.zst")));
+        Assert.Equal([], Differing(SyntheticPages.KeptPages(filter), SharedData.Unpacked(crash, $"keeps-d{level}.bin.zst")));
         Assert.Equal((0UL, 0UL, 0UL), (filter.Counts.BadOrder, filter.Counts.Unreadable, filter.Counts.UnknownKind));
     }
 
@@ -46,7 +46,7 @@ public class RealFilterTests
                 if ((level & bit) != 0)
                     for (var i = 0; i < expected.Length; i++)
                         expected[i] &= single[bit][i];
-            Assert.Equal([], Differing(KeptPages(filter), expected));
+            Assert.Equal([], Differing(SyntheticPages.KeptPages(filter), expected));
         }
     }
 
@@ -57,7 +57,7 @@ public class RealFilterTests
     {
         using var file = VmcoreFile.Open(SharedData.File(crash, dump));
         using var filter = new PageFilter(file, 31);
-        var kept = KeptPages(filter);
+        var kept = SyntheticPages.KeptPages(filter);
         var expected = new byte[kept.Length];
         var bits = new ulong[(kept.Length + 7) / 8];
         file.Physical.CopyStoredBits(0, bits);
@@ -73,7 +73,7 @@ public class RealFilterTests
     {
         using var file = VmcoreFile.Open(SharedData.FullCore);
         using var filter = new PageFilter(file, 31);
-        Assert.NotEqual(0, KeptPages(filter)[0x9f / 8] & (1 << (0x9f % 8)));
+        Assert.NotEqual(0, SyntheticPages.KeptPages(filter)[0x9f / 8] & (1 << (0x9f % 8)));
     }
 
     [Fact]
@@ -81,14 +81,14 @@ public class RealFilterTests
     {
         using var file = VmcoreFile.Open(SharedData.FullCore);
         using var filter = new PageFilter(file, 31);
-        KeptPages(filter);
+        SyntheticPages.KeptPages(filter);
         var counts = filter.Counts;
         // The kept sets: RAM 77695; level 0 leaves out 2049, 2 7599 more, 4 9595, 16 29027; the poisoned page is anonymous, so level 8 takes it.
         Assert.Equal((29027UL, 7599UL, 1996UL, 2048UL), (counts.Free, counts.Cache, counts.PrivateCache, counts.Offline));
         Assert.Equal((10245UL, 0UL), (counts.User, counts.Poisoned));
         Assert.Equal(77695UL - 26780, counts.Excluded);
         using var none = new PageFilter(file, 0);
-        KeptPages(none);
+        SyntheticPages.KeptPages(none);
         Assert.Equal((1UL, 2048UL, 2049UL), (none.Counts.Poisoned, none.Counts.Offline, none.Counts.Excluded));
     }
 
@@ -97,9 +97,9 @@ public class RealFilterTests
     {
         using var file = VmcoreFile.Open(SharedData.FullCore);
         using var filter = new PageFilter(file, 31);
-        var first = KeptPages(filter);
+        var first = SyntheticPages.KeptPages(filter);
         var counts = filter.Counts;
-        Assert.Equal(first, KeptPages(filter));
+        Assert.Equal(first, SyntheticPages.KeptPages(filter));
         Assert.Equal(counts, filter.Counts);
     }
 
@@ -109,23 +109,10 @@ public class RealFilterTests
         using var file = VmcoreFile.Open(SharedData.FullCore);
         using var read = new PageFilter(file, 31);
         using var mapped = new PageFilter(file, 31, isMapped: true);
-        Assert.Equal(KeptPages(read), KeptPages(mapped));
+        Assert.Equal(SyntheticPages.KeptPages(read), SyntheticPages.KeptPages(mapped));
     }
 
     /// <summary>One bit a page, as the second bitmap of a kdump-compressed dump.</summary>
-    internal static byte[] KeptPages(PageFilter filter)
-    {
-        var kept = new List<byte>();
-        filter.Select((first, keep) =>
-        {
-            var at = (int)(first / 8);
-            if (kept.Count < at)
-                kept.AddRange(new byte[at - kept.Count]);
-            kept.AddRange(System.Runtime.InteropServices.MemoryMarshal.AsBytes(keep));
-        });
-        return [.. kept];
-    }
-
     private static long[] Differing(byte[] one, byte[] other)
     {
         var differing = new List<long>();

@@ -22,9 +22,12 @@ internal sealed class SyntheticPages
     public const uint Unaccepted = 0xf7000000;
     public const ulong VirtualMap = 0xffffea0000000000;
 
+    public const int MapAt = 4 << 20; // physical address of the page structures
+    public const ulong SectionsAt = 0x90000;
+    public const int SectionSize = 32;
+
     private const ulong DirectMap = 0xffff888000000000;
     private const ulong RootsAt = 0x80000;
-    private const ulong SectionsAt = 0x90000;
     private const int TablePages = 512;
 
     private readonly Dictionary<string, string> _keys;
@@ -33,9 +36,8 @@ internal sealed class SyntheticPages
     public SyntheticPages(int pages)
     {
         Count = pages;
-        MapAt = 4 << 20;
         var mapBytes = ((long)pages * Size + (2 << 20) - 1) / (2 << 20) * (2 << 20);
-        Kernel = new SyntheticKernel(pages: (int)((long)MapAt + mapBytes >> 12));
+        Kernel = new SyntheticKernel(pages: (int)(MapAt + mapBytes >> 12));
         for (var at = 0L; at < mapBytes; at += 2 << 20)
             Kernel.Map(VirtualMap + (ulong)at, MapAt + (ulong)at, level: 1);
         for (var at = 0UL; at < 4 << 20; at += 2 << 20)
@@ -78,9 +80,7 @@ internal sealed class SyntheticPages
 
     public int Count { get; }
 
-    public ulong MapAt { get; }
-
-    public Span<byte> this[int page] => Kernel.Memory.AsSpan((int)MapAt + page * Size, Size);
+    public Span<byte> this[int page] => Kernel.Memory.AsSpan(MapAt + page * Size, Size);
 
     public static ulong DirectAddress(ulong physical) => DirectMap + physical;
 
@@ -106,7 +106,13 @@ internal sealed class SyntheticPages
         Key("OFFSET(page.compound_order)", "17");
     }
 
-    public void Section(int number, ulong coded) => Put(SectionsAt + (ulong)number * 32, coded);
+    /// <summary>Sets a section's word; each 128 sections have a root, whose places lie one behind the other.</summary>
+    public void Section(int number, ulong coded)
+    {
+        var root = (ulong)number / 128;
+        Put(RootsAt + root * 8, DirectMap + SectionsAt + root * 4096);
+        Put(SectionsAt + (ulong)number * SectionSize, coded);
+    }
 
     public void Put(ulong physical, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(Kernel.Memory.AsSpan((int)physical), value);
 
@@ -131,14 +137,32 @@ internal sealed class SyntheticPages
 
     /// <summary>The dump.</summary>
     /// <param name="more">Another range of memory, of which no byte is there.</param>
-    public VmcoreFile Open((ulong Address, ulong Bytes) more = default)
+    /// <param name="machinePages">Pages of the machine, when it has more than those with structures of their own.</param>
+    public VmcoreFile Open((ulong Address, ulong Bytes) more = default, ulong machinePages = 0) => SyntheticCore.Open(Build(more, machinePages));
+
+    /// <summary>The dump's file: <see cref="Kernel"/>'s memory is the end of it, when there is no other range.</summary>
+    public byte[] Build((ulong Address, ulong Bytes) more = default, ulong machinePages = 0)
     {
         var core = new SyntheticCore();
         core.AddNote("VMCOREINFO", 0, Encoding.ASCII.GetBytes(Kernel.InfoText + string.Concat(_keys.Select(k => $"{k.Key}={k.Value}\n"))));
-        core.AddMemory(0, Kernel.Memory, Math.Max((ulong)Kernel.Memory.Length, (ulong)Count * 4096));
+        core.AddMemory(0, Kernel.Memory, Math.Max((ulong)Kernel.Memory.Length, Math.Max((ulong)Count, machinePages) * 4096));
         if (more.Bytes > 0)
             core.AddMemory(more.Address, [], more.Bytes);
-        return core.Open();
+        return core.Build();
+    }
+
+    /// <summary>A bit for each page that a filter keeps.</summary>
+    public static byte[] KeptPages(PageFilter filter)
+    {
+        var kept = new List<byte>();
+        filter.Select((first, keep) =>
+        {
+            var at = (int)(first / 8);
+            if (kept.Count < at)
+                kept.AddRange(new byte[at - kept.Count]);
+            kept.AddRange(System.Runtime.InteropServices.MemoryMarshal.AsBytes(keep));
+        });
+        return [.. kept];
     }
 
     /// <summary>Pages that a level leaves out, as ranges.</summary>
@@ -148,7 +172,7 @@ internal sealed class SyntheticPages
     {
         using var file = Open();
         using var filter = new PageFilter(file, level);
-        var bits = RealFilterTests.KeptPages(filter);
+        var bits = KeptPages(filter);
         (counts, kept) = (filter.Counts, filter.Kept);
         var ranges = new List<string>();
         for (var page = 0; page < Count; page++)
