@@ -16,6 +16,7 @@ public sealed class CrashedKernel
     private readonly Lazy<KernelSymbols?> _symbols;
     private readonly Lazy<KernelTypes?> _types;
     private readonly Lazy<Unwinder?> _unwinder;
+    private readonly Lazy<BugTable?> _bugs;
     private ModuleList? _modules;
     private bool _isOpening;
 
@@ -30,6 +31,7 @@ public sealed class CrashedKernel
         _symbols = new(OpenSymbols, isThreadSafe: false);
         _types = new(OpenTypes, isThreadSafe: false);
         _unwinder = new(() => Unwind.Unwinder.Open(this), isThreadSafe: false);
+        _bugs = new(() => BugTable.Open(Memory, Symbols, Types, Modules, Gaps), isThreadSafe: false);
     }
 
     /// <summary>The dump.</summary>
@@ -98,6 +100,9 @@ public sealed class CrashedKernel
 
     /// <summary>All tasks, what each processor ran, and what sleepers wait for; an empty list when they cannot be read.</summary>
     public TaskList Tasks => field ??= new TaskList(new TaskSource(this));
+
+    /// <summary>Where the code reports bugs and warnings; null when that cannot be had.</summary>
+    public BugTable? Bugs => _bugs.Value;
 
     private KernelSymbols? OpenSymbols()
     {

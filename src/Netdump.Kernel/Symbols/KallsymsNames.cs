@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 using Netdump.Vmcore.Memory;
 
@@ -20,8 +20,10 @@ internal sealed class KallsymsNames
     /// <summary>The most bytes of packed names that are read.</summary>
     public const int MaximumBytes = 32 << 20;
 
+    /// <summary>A marker says where every so many-th name begins.</summary>
+    public const int MarkerDistance = 256;
+
     private const int BlockSize = 16;
-    private const int MarkerDistance = 256;
 
     private readonly byte[] _packed;
     private readonly int[] _blocks;
@@ -98,17 +100,49 @@ internal sealed class KallsymsNames
         return -1;
     }
 
+    /// <summary>Reads the length of an entry.</summary>
+    /// <param name="packed">The names.</param>
+    /// <param name="at">The entry; moved behind the length.</param>
+    /// <param name="longLengths">Whether a length from 128 on takes two bytes.</param>
+    /// <param name="length">How many tokens follow.</param>
+    internal static bool TryReadLength(ReadOnlySpan<byte> packed, ref int at, bool longLengths, out int length)
+    {
+        length = 0;
+        if (at >= packed.Length)
+            return false;
+        length = packed[at++];
+        if (!longLengths || length < 0x80)
+            return true;
+        if (at >= packed.Length || packed[at] >= 0x80)
+            return false;
+        length = (length & 0x7f) | packed[at++] << 7;
+        return true;
+    }
+
+    /// <summary>Whether the markers follow the names.</summary>
+    /// <param name="packed">The names and what stands behind them.</param>
+    /// <param name="end">Where the names end.</param>
+    /// <param name="markers">What they have to say.</param>
+    internal static bool HasMarkers(ReadOnlySpan<byte> packed, int end, ReadOnlySpan<int> markers)
+    {
+        var expected = MemoryMarshal.AsBytes(markers);
+        for (var alignment = 4; alignment <= 8; alignment += 4)
+            if (packed[int.Min(packed.Length, end + (alignment - end % alignment) % alignment)..].StartsWith(expected))
+                return true;
+        return false;
+    }
+
     // The markers, which follow the names, tell the two ways to read a length apart: they say where every 256th entry begins.
     private static KallsymsNames? Walk(ReadOnlySpan<byte> packed, int count, TokenTable tokens, out string why)
     {
         var blocks = new int[(count + BlockSize - 1) / BlockSize];
         var hashes = new uint[count];
         var longLengths = true;
-        if (Walk(packed, tokens, true, blocks, hashes, out var ambiguous, out why) is not { } end || (ambiguous && !HasMarkers(packed, end, blocks)))
+        if (Walk(packed, tokens, true, blocks, hashes, out var ambiguous, out why) is not { } end || (ambiguous && !HasMarkers(packed, end, Markers(blocks))))
         {
             var firstReason = why;
             longLengths = false;
-            if (Walk(packed, tokens, false, blocks, hashes, out _, out why) is not { } otherEnd || !HasMarkers(packed, otherEnd, blocks))
+            if (Walk(packed, tokens, false, blocks, hashes, out _, out why) is not { } otherEnd || !HasMarkers(packed, otherEnd, Markers(blocks)))
             {
                 why = firstReason.Length > 0 ? firstReason : "kallsyms_markers do not tell where the names end";
                 return null;
@@ -156,35 +190,13 @@ internal sealed class KallsymsNames
         return at;
     }
 
-    private static bool TryReadLength(ReadOnlySpan<byte> packed, ref int at, bool longLengths, out int length)
+    private static int[] Markers(int[] blocks)
     {
-        length = 0;
-        if (at >= packed.Length)
-            return false;
-        length = packed[at++];
-        if (!longLengths || length < 0x80)
-            return true;
-        if (at >= packed.Length || packed[at] >= 0x80)
-            return false;
-        length = (length & 0x7f) | packed[at++] << 7;
-        return true;
-    }
-
-    private static bool HasMarkers(ReadOnlySpan<byte> packed, int end, int[] blocks)
-    {
-        for (var alignment = 4; alignment <= 8; alignment += 4)
-        {
-            var markers = packed[int.Min(packed.Length, end + (alignment - end % alignment) % alignment)..];
-            var fits = true;
-            for (var block = 0; fits && block < blocks.Length; block += MarkerDistance / BlockSize)
-            {
-                var marker = block / (MarkerDistance / BlockSize) * 4;
-                fits = marker + 4 <= markers.Length && BinaryPrimitives.ReadInt32LittleEndian(markers[marker..]) == blocks[block];
-            }
-            if (fits)
-                return true;
-        }
-        return false;
+        const int step = MarkerDistance / BlockSize;
+        var markers = new int[(blocks.Length + step - 1) / step];
+        for (var i = 0; i < markers.Length; i++)
+            markers[i] = blocks[i * step];
+        return markers;
     }
 
     private int Find(int symbol, out int length)

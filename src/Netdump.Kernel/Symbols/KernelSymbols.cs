@@ -14,6 +14,7 @@ public sealed class KernelSymbols
     private readonly AddressRange _all;
     private readonly AddressRange _text;
     private readonly AddressRange _initText;
+    private readonly AddressRange _init;
     private readonly bool _isBooting;
     private readonly ulong? _perCpuOffsets;
     private Func<ModuleList?>? _openModules;
@@ -24,6 +25,7 @@ public sealed class KernelSymbols
         _all = Range("_stext", "_end");
         _text = Range("_stext", "_etext");
         _initText = Range("_sinittext", "_einittext");
+        _init = Range("__init_begin", "__init_end");
         // SYSTEM_BOOTING 0, SYSTEM_SCHEDULING 1: afterwards the init sections' pages are given away.
         _isBooting = TryFindInImage("system_state", out var state) && memory.TryReadUInt32(state, out var value) && value < 2;
         _perCpuOffsets = TryFindInImage("__per_cpu_offset", out var offsets) ? offsets : null;
@@ -70,8 +72,9 @@ public sealed class KernelSymbols
 
     internal static KernelSymbols? Open(KernelMemory memory, VmcoreInfo info, Gaps gaps, AddressMode? forced)
     {
-        var why = "VMCOREINFO does not say where kallsyms lies";
-        if (KallsymsPlace.From(info) is { } place && ImageSymbols.Open(memory, info, place, forced, out why) is { } image)
+        string why;
+        var image = KallsymsPlace.From(info) is { } place ? ImageSymbols.Open(memory, info, place, forced, out why) : KallsymsScan.Find(memory, info, out why);
+        if (image is not null)
             return new(memory, image);
         gaps.Add("symbols", why);
         return null;
@@ -155,6 +158,12 @@ public sealed class KernelSymbols
 
     /// <summary>Whether an address lies in [_sinittext, _einittext), which is freed when the system has booted.</summary>
     public bool IsInitText(ulong address) => _initText.Contains(address);
+
+    /// <summary>
+    /// Whether an address of the image was given away when the system had booted: its symbols stay, its pages hold something else, and nothing may be
+    /// read there as what the symbol says. (The image's own copy of the per-CPU area lies in there since 6.15, the CPUs' copies do not.)
+    /// </summary>
+    public bool IsFreed(ulong address) => !_isBooting && _init.Contains(address);
 
     /// <summary>Where a per-CPU variable lies for a CPU; null without the symbol or the CPU.</summary>
     public ulong? OnProcessor(string perCpuSymbol, int cpu) =>

@@ -30,6 +30,9 @@ internal sealed class TokenTable
     /// <summary>The text of a token.</summary>
     public ReadOnlySpan<byte> this[int token] => _text.AsSpan(_starts[token], _starts[token + 1] - 1 - _starts[token]);
 
+    /// <summary>Bytes of the table.</summary>
+    public int Length => _text.Length;
+
     /// <summary>Reads the table.</summary>
     /// <param name="memory">The kernel's memory.</param>
     /// <param name="table">Address of kallsyms_token_table.</param>
