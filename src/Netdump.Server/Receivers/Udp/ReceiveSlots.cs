@@ -44,11 +44,8 @@ internal sealed unsafe class ReceiveSlots : IDisposable
         }
     }
 
-    /// <summary>
-    /// Takes what is in the socket: how many messages, or minus the error number. With <paramref name="wait"/>, and none there, it waits
-    /// for the first as long as the socket's receive timeout says.
-    /// </summary>
-    public int Receive(int socket, bool wait)
+    /// <summary>Takes what waits in the socket, without waiting: how many messages, or minus the error number.</summary>
+    public int Receive(int socket)
     {
         // The kernel writes only into the slots that it fills.
         for (int i = 0; i < _filled; i++)
@@ -63,7 +60,7 @@ internal sealed unsafe class ReceiveSlots : IDisposable
         int error;
         do
         {
-            count = SocketCalls.ReceiveMany(socket, _messages, Count, wait ? SocketCalls.WaitForOne : SocketCalls.DontWait, null);
+            count = SocketCalls.ReceiveMany(socket, _messages, Count, SocketCalls.DontWait, null);
             error = count < 0 ? Marshal.GetLastPInvokeError() : 0;
         }
         while (error == SocketCalls.InterruptedError);

@@ -14,13 +14,6 @@ internal sealed unsafe class ReceiveThread : IDisposable
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan PauseAfterError = TimeSpan.FromMilliseconds(50);
 
-    // Between datagrams that follow each other closely it waits in the receive call itself: one call where asking, polling and asking again
-    // were three. Nothing but a datagram ends such a wait early, so it is short: posted actions and the end of the thread wait no longer.
-    private static readonly TimeSpan ShortWait = TimeSpan.FromMilliseconds(10);
-
-    // The kernel counts that wait in ticks of up to 10 ms and rounds up: with a deadline nearer than this it polls, to the microsecond.
-    private static readonly TimeSpan ShortWaitAtMost = TimeSpan.FromMilliseconds(30);
-
     private readonly Socket _socket;
     private readonly int _descriptor;
     private readonly int _event;
@@ -47,7 +40,6 @@ internal sealed unsafe class ReceiveThread : IDisposable
         _socket = socket;
         _descriptor = (int)socket.SafeHandle.DangerousGetHandle();
         _event = SocketCalls.MakeEvent();
-        socket.ReceiveTimeout = (int)ShortWait.TotalMilliseconds;
         _nap = nap;
         _log = log;
         _sender = new UdpSender(_descriptor, socket.AddressFamily == AddressFamily.InterNetworkV6, socket.ReceiveBufferSize, Counters);
@@ -87,22 +79,21 @@ internal sealed unsafe class ReceiveThread : IDisposable
 
     private void Run()
     {
-        TimeSpan now = MonotonicClock.Now;
-        TimeSpan deadline = Advance(now);
-        // Whether a datagram probably waits already, or comes soon, so that asking for it at once beats polling first.
+        TimeSpan deadline = Advance(MonotonicClock.Now);
+        // Whether a datagram probably waits already, so that asking for it at once beats polling first.
         bool expecting = false;
         while (!_stopping)
         {
-            int count = expecting ? _slots.Receive(_descriptor, wait: !_handler.IsUrgent && deadline - now >= ShortWaitAtMost) : 0;
+            int count = expecting ? _slots.Receive(_descriptor) : 0;
             if (count is 0 or -SocketCalls.TryAgainError)
             {
                 Wait(deadline);
                 if (_stopping) break;
-                count = _slots.Receive(_descriptor, wait: false);
+                count = _slots.Receive(_descriptor);
             }
 
             if (count < 0 && count != -SocketCalls.TryAgainError) ReportError(-count);
-            now = MonotonicClock.Now;
+            TimeSpan now = MonotonicClock.Now;
             if (count > 0) Handle(count, now);
             _handler.IsBehind = count == ReceiveSlots.Count;
             deadline = Advance(now);
@@ -247,7 +238,7 @@ internal sealed unsafe class ReceiveThread : IDisposable
     {
         // What waits in the socket has arrived: it is not lost because the server stops.
         TimeSpan limit = MonotonicClock.Now + DrainLimit;
-        for (int count; MonotonicClock.Now < limit && (count = _slots.Receive(_descriptor, wait: false)) > 0;) Handle(count, MonotonicClock.Now);
+        for (int count; MonotonicClock.Now < limit && (count = _slots.Receive(_descriptor)) > 0;) Handle(count, MonotonicClock.Now);
         Advance(MonotonicClock.Now);
         try
         {
