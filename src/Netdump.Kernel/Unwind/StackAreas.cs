@@ -8,6 +8,15 @@ internal readonly record struct StackArea(ulong Start, ulong End, string Mark)
 {
     /// <summary>Whether a stack pointer is of this stack: an empty one points behind it.</summary>
     public bool HasPointer(ulong sp) => sp > Start && sp <= End;
+
+    /// <summary>
+    /// Whether a stack pointer ran over the low end of this stack of a task into the page that guards it: a stack overflow, whose caller's
+    /// frame is on the stack still.
+    /// </summary>
+    public bool IsOverrunAt(ulong sp) => Mark == "TASK" && sp <= Start && Start - sp < GuardSize;
+
+    // A page; with CONFIG_VMAP_STACK none is mapped there.
+    private const ulong GuardSize = 4096;
 }
 
 /// <summary>The stacks that one walk may be on. A stack that was left is not entered again.</summary>
@@ -71,6 +80,9 @@ internal sealed class StackAreas
     {
         foreach (var area in _areas)
             if (area.HasPointer(sp))
+                return area;
+        foreach (var area in _areas)
+            if (area.IsOverrunAt(sp))
                 return area;
         return null;
     }

@@ -38,6 +38,20 @@ public class X64WalkTests
         Assert.Equal([0, 3], stack.FramesWithRegisters);
     }
 
+    [Theory]
+    [InlineData(0x10, true)]
+    [InlineData(0xff8, true)]
+    [InlineData(0x1000, false)]
+    public void A_stack_that_ran_over_its_end_into_the_guard_page_is_walked_from_there(int below, bool isWalked)
+    {
+        var sp = Stack - (ulong)below;
+        var size = (short)(below + 0x100);
+        var kernel = new SyntheticStack().Orc(0, Call(size)).Orc(1, End).Write(sp + (ulong)size - 8, Function(1) + 5).Open();
+        var stack = X64Walk.From(kernel, Areas(), Start(Function(0) + 0x20, sp));
+        Assert.Equal(isWalked ? [Function(0) + 0x20, Function(1) + 5] : [Function(0) + 0x20], stack.Frames.Select(f => f.Pc));
+        Assert.Equal(isWalked ? null : $"the stack pointer 0x{sp:x} is on no stack of this task", stack.Stopped);
+    }
+
     [Fact]
     public void The_last_of_several_entries_at_one_address_counts_and_an_address_before_all_has_none()
     {
