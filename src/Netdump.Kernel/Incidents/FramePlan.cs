@@ -162,7 +162,7 @@ internal sealed record FramePlan(params FramePart[] Parts)
         string? above = frames.Count > 0 ? frames[0] : null;
         foreach (string frame in frames)
         {
-            if (Machinery.IsStallAnchor(frame))
+            if (Machinery.IsStallAnchor(Machinery.StripSyscall(frame)) || Machinery.IsStallAnchor(frame))
                 return frame.Contains("smp_call_function", StringComparison.Ordinal) ? "smp_call_function" : above;
             above = frame;
         }
@@ -185,9 +185,11 @@ internal sealed record FramePlan(params FramePart[] Parts)
         }
         foreach (string frame in frames)
         {
-            if (!Waits.Match(frame))
+            if (!Waits.Match(frame) && !SignatureNames.IsStop(frame))
                 return frame;
         }
-        return null;
+        // Nothing but waits: the outermost of them, unless it is the way into the kernel.
+        int entry = frames.FindIndex(SignatureNames.IsStop);
+        return entry > 0 ? frames[entry - 1] : null;
     }
 }

@@ -15,5 +15,6 @@ internal static class FramePlans
 
     public static FramePlan Trace(string skip) => FramePlan.TraceOnly with { Skip = new NameWords(skip) };
 
-    public static readonly FramePlan LockPlace = new(FramePart.At);
+    /// <summary>Where a lock was taken.</summary>
+    public static readonly FramePlan LockPlace = new(FramePart.At) { Second = FramePlan.TraceOnly };
 }

@@ -3,7 +3,7 @@ namespace Netdump.Kernel.Incidents;
 /// <summary>How the lines of call traces look, on x86, arm64, arm and powerpc.</summary>
 internal static class FrameText
 {
-    private static readonly string[] RegisterWords = ["RIP: ", "EIP: ", "IP: ", "NIP [", "pc : ", "PC is at "];
+    private static readonly string[] RegisterWords = ["RIP: ", "EIP: ", "IP: ", "NIP [", "pc : ", "PC is at ", "--- interrupt: "];
 
     /// <summary>Whether the frame is an address that merely lay on the stack: a question mark before it, or <c>(unreliable)</c> after.</summary>
     public static bool IsQuestionable(ReadOnlySpan<char> line)
@@ -50,6 +50,8 @@ internal static class FrameText
             if (at < 0 || (at > 0 && Text.IsName(line[at - 1])))
                 continue;
             ReadOnlySpan<char> rest = line[(at + word.Length)..].TrimStart(' ');
+            if (word is "--- interrupt: ")
+                rest = Text.After(rest, " at ");
             if (word is "NIP [")
                 rest = Text.After(rest, "] ");
             int colon = 0; // the code segment: "0010:"

@@ -49,7 +49,7 @@ internal static class HeadLines
             "uses wireless extensions", "Unsupported flag value(s) of 0x",
         ]),
         (Head.Info,
-         "INFO:", ["lockdep is turned off", "Stall ended before state dump start", "NMI handler (", "recovery required on readonly filesystem", "_INFO:"]),
+         "INFO:", ["lockdep is turned off", "Stall ended before state dump start", "NMI handler (", "recovery required on readonly filesystem", "_INFO:", " is blocked on a"]),
         (Head.UnableToHandle, "Unable to handle kernel", []),
         (Head.GeneralProtection, "general protection fault", ["traps:", "] general protection"]),
         (Head.StackSegment, "stack segment: ", []),
@@ -97,11 +97,25 @@ internal static class HeadLines
             return Head.None;
         foreach ((Head head, string word, string[] lies) in Table)
         {
-            if (line.Contains(word, StringComparison.Ordinal) && !Text.ContainsAny(line, lies))
+            if (line.Contains(word, StringComparison.Ordinal) && !Lies(line, lies))
                 return head;
         }
         return Head.None;
     }
+
+    // Whatever the case: some consoles change it.
+    private static bool Lies(ReadOnlySpan<char> line, string[] lies)
+    {
+        foreach (string lie in lies)
+        {
+            if (line.Contains(lie, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Whether the head is one that may stand inside the report of a crash without ending it.</summary>
+    public static bool IsSecondary(Head head) => head is Head.HardLockup or Head.OomKiller or Head.AllocationFailure or Head.Oops;
 
     /// <summary>Whether a line inside a report begins a second one.</summary>
     public static bool BeginsSecondReport(ReadOnlySpan<char> line, Head head) =>

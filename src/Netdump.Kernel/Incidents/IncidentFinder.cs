@@ -12,7 +12,7 @@ public sealed class IncidentFinder
 
     private readonly List<Incident> _incidents = [];
     private readonly Dictionary<string, int> _byTitle = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, OpenReport> _open = new(StringComparer.Ordinal);
+    private readonly List<OpenReport> _open = [];
     private readonly Dictionary<string, long> _cutHere = new(StringComparer.Ordinal);
     private long _line;
 
@@ -29,11 +29,10 @@ public sealed class IncidentFinder
         if (line.Facility != 0)
             return; // a program wrote it: it may say anything
         Head head = HeadLines.Find(line.Text);
-        if (_open.Count > 0)
-            Continue(line, head);
-        if (head != Head.None && !_open.ContainsKey(line.Context))
+        bool taken = Continue(line, head);
+        if (head != Head.None && !taken)
             Begin(line, head);
-        else if (head == Head.None && !_open.ContainsKey(line.Context) && EventLines.TryRead(line.Text, out EventLine found))
+        else if (head == Head.None && !taken && EventLines.TryRead(line.Text, out EventLine found))
             Keep(found.ToIncident(line, _line));
         if (line.Text.Contains("[ cut here ]", StringComparison.Ordinal) && _cutHere.Count < MostOpen)
             _cutHere[line.Context] = _line;
@@ -42,7 +41,7 @@ public sealed class IncidentFinder
     /// <summary>The incidents, in the order of their first lines. To be called once, after the last line.</summary>
     public IReadOnlyList<Incident> Finish()
     {
-        foreach (OpenReport report in _open.Values)
+        foreach (OpenReport report in _open)
             Keep(report.ToIncident());
         _open.Clear();
         _incidents.Sort((a, b) => a.FirstLine.CompareTo(b.FirstLine));
@@ -55,30 +54,33 @@ public sealed class IncidentFinder
         if (_cutHere.Remove(line.Context, out long cut) && _line - cut <= MostEarlierLines)
             first = cut;
         if (_open.Count >= MostOpen)
-            Close(_open.MinBy(o => o.Value.LastLine).Key);
-        _open[line.Context] = new OpenReport(head, line, first, _line);
+            Close(_open.IndexOf(_open.MinBy(o => o.LastLine)!));
+        _open.Add(new OpenReport(head, line, first, _line));
     }
 
     // A report takes the lines of its own context, and once the kernel asks other CPUs for theirs, those too.
-    private void Continue(in ConsoleLine line, Head head)
+    private bool Continue(in ConsoleLine line, Head head)
     {
-        List<string>? ended = null;
-        foreach ((string context, OpenReport report) in _open)
+        bool taken = false;
+        for (int i = _open.Count - 1; i >= 0; i--)
         {
-            bool own = context == line.Context;
+            OpenReport report = _open[i];
+            bool own = report.Context == line.Context;
             if (!own && !(report.TakesProcessors && line.Context is ['C', ..]))
                 continue;
             if (!report.Take(line, own ? head : Head.None, _line))
-                (ended ??= []).Add(context);
+                Close(i);
+            else
+                taken |= own && !report.OtherBegan;
         }
-        foreach (string context in ended ?? [])
-            Close(context);
+        return taken;
     }
 
-    private void Close(string context)
+    private void Close(int index)
     {
-        if (_open.Remove(context, out OpenReport? report))
-            Keep(report.ToIncident());
+        OpenReport report = _open[index];
+        _open.RemoveAt(index);
+        Keep(report.ToIncident());
     }
 
     private void Keep(Incident incident)

@@ -23,7 +23,7 @@ internal static class LinePrefix
         priority = TakePriority(ref rest);
         if (priority < 0)
             priority = TakeDecoded(ref rest);
-        if (TakeTime(ref rest, out time, out context) || TakeSyslog(ref rest, ref time, out context))
+        if (TakeTimes(ref rest, out time, out context) || TakeSyslog(ref rest, ref time, out context))
         {
             line = rest;
             return;
@@ -86,6 +86,16 @@ internal static class LinePrefix
         bool kernel = line[..6].TrimEnd(' ') is "kern";
         line = line[15..];
         return kernel ? level : level | (1 << 3);
+    }
+
+    // What records a serial console may put a time of its own before the kernel's.
+    private static bool TakeTimes(ref ReadOnlySpan<char> line, out TimeSpan? time, out string context)
+    {
+        if (!TakeTime(ref line, out time, out context))
+            return false;
+        if (context == ConsoleLine.AnyCaller && line is ['[', ' ' or (>= '0' and <= '9'), ..] && TakeTime(ref line, out TimeSpan? inner, out string caller))
+            (time, context) = (inner ?? time, caller);
+        return true;
     }
 
     // "[   12.345678] ", "[   12.345678][ T1234] ", "[   12.345678] [ T1234] ", "[Wed Nov 25 17:50:11 2026] "

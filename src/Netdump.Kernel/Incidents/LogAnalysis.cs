@@ -31,6 +31,9 @@ public sealed class LogAnalysis
     /// <summary>The crash's signature.</summary>
     public CrashSignature? Signature => Cause?.Signature;
 
+    /// <summary>The text of the last panic line after "not syncing: ", or null when none was printed.</summary>
+    public string? PanicText => Incidents.LastOrDefault(i => i.PanicText is not null)?.PanicText;
+
     /// <summary>Whether the crash was asked for.</summary>
     public bool IsDeliberate => Cause is not null && CrashClass.IsDeliberate(Cause.Class);
 

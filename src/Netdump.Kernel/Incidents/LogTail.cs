@@ -4,11 +4,13 @@ namespace Netdump.Kernel.Incidents;
 internal sealed class LogTail(int length)
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.5);
 
     private readonly Queue<ConsoleLine> _last = new();
     private readonly Queue<long> _times = new(); // ticks of the last second's lines
     private readonly List<(long Line, ConsoleLine[] Words, TimeSpan? Silence, int Dense)> _heads = [];
-    private TimeSpan? _before;
+    private TimeSpan? _silence; // before the burst of lines that goes on
+    private TimeSpan? _burst; // when it began
 
     private const int MostHeads = 64;
     private const int MostTimes = 100_000;
@@ -31,7 +33,11 @@ internal sealed class LogTail(int length)
             _last.Dequeue();
         if (line.Time is { } time)
         {
-            _before = LastTime;
+            if (LastTime is not { } last || time - last > Pause)
+            {
+                _silence = time - LastTime;
+                _burst = time;
+            }
             LastTime = time;
             _times.Enqueue(time.Ticks);
             while (_times.Count > MostTimes || (_times.TryPeek(out long oldest) && oldest < time.Ticks - Second.Ticks))
@@ -42,7 +48,7 @@ internal sealed class LogTail(int length)
         {
             if (_heads.Count >= MostHeads)
                 _heads.RemoveAt(_heads.Count / 2); // the first and the last ones matter
-            _heads.Add((Lines, [.. _last], LastTime - _before, InLastSecond));
+            _heads.Add((Lines, [.. _last], Silent, InLastSecond));
         }
     }
 
@@ -68,6 +74,9 @@ internal sealed class LogTail(int length)
             if (incident is not null && line >= incident.FirstLine && line <= incident.LastLine)
                 return silence;
         }
-        return LastTime - _before;
+        return Silent;
     }
+
+    // The lines of one second's burst announce the crash ("sysrq: Trigger a crash"): the silence is what lay before it.
+    private TimeSpan? Silent => LastTime - _burst <= Second ? _silence : TimeSpan.Zero;
 }

@@ -32,7 +32,7 @@ internal static class Machinery
         usb_hcd_submit_urb usb_submit_urb
         readb$ readw$ readl$ readq$ writeb$ writew$ writel$ writeq$ logic_in logic_out __phys_addr
         ^iput$ ^iput_final$ ^ihold$ drop_nlink fast_dput dput
-        do_kernel_fault do_translation_fault do_mem_abort el1_abort el1h_64_sync _indirect_thunk_
+        do_kernel_fault do_translation_fault do_tag_check_fault el1_sync do_mem_abort el1_abort el1h_64_sync _indirect_thunk_
         """);
 
     private static readonly string[] Counters = ["dec", "inc", "read", "set", "or", "xor", "and", "add", "sub", "fetch", "xchg", "cmpxchg", "try"];

@@ -16,7 +16,7 @@ internal sealed class OpenReport
     private readonly List<string> _titled = [];
     private TimeSpan? _lastTime;
     private int _characters;
-    private bool _ended, _cut, _skip;
+    private bool _ended, _cut, _skip, _factsDone;
 
     public OpenReport(Head head, in ConsoleLine line, long firstLine, long headLine)
     {
@@ -24,9 +24,12 @@ internal sealed class OpenReport
         _first = line;
         _firstLine = firstLine;
         LastLine = headLine;
-        Append(line.Text);
+        Begin(line.Text);
         _lastTime = line.Time;
     }
+
+    /// <summary>Who prints it.</summary>
+    public string Context => _first.Context;
 
     /// <summary>Number of its last line so far.</summary>
     public long LastLine { get; private set; }
@@ -34,32 +37,70 @@ internal sealed class OpenReport
     /// <summary>Whether lines of other CPUs belong to it: the kernel asked them where they are.</summary>
     public bool TakesProcessors { get; private set; }
 
+    /// <summary>
+    /// Whether the line taken last begins another report of the same caller: one inside this one, which goes on after it. Only where lines
+    /// name their caller, since only there it is sure that what follows is no other's.
+    /// </summary>
+    public bool OtherBegan { get; private set; }
+
+    private bool HasCaller => _first.Context is ['T' or 'C', ..];
+
     /// <summary>Takes a line; false when the report ended before it.</summary>
     public bool Take(in ConsoleLine line, Head head, long number)
     {
-        if (_all.Count >= MostLines || _characters >= MostCharacters)
+        if (_titled.Count >= MostLines || _all.Count >= MostLines || _characters >= MostCharacters)
             return false;
         if (line.Time is { } now && _lastTime is { } last && now - last > Silence)
             return false;
+        if (IsReplayed(line))
+        {
+            Begin(line.Text);
+            return true;
+        }
         bool panic = head == Head.KernelPanic;
-        if (head != Head.None && (panic ? !IsConsequence(line.Text) : HeadLines.BeginsSecondReport(line.Text, head)))
+        bool ends = panic ? !IsOwnPanic(line.Text) : head != Head.None && EndsAt(line.Text, head);
+        if (ends && !(HasCaller && !_ended && head != _head && !panic))
             return false;
+        OtherBegan = ends;
+        _factsDone |= ends;
         if (_ended && !panic && head == Head.None && !IsAfterEnd(line.Text))
             return false;
         _ended = line.Text.StartsWith("---[ end ", StringComparison.Ordinal);
-        _cut |= HeadLines.BeginsSecondReport(line.Text, head);
+        _cut |= !HasCaller && HeadLines.BeginsSecondReport(line.Text, head) && !HeadLines.IsSecondary(head);
         TakesProcessors |= line.Text.Contains("Sending NMI from CPU", StringComparison.Ordinal);
-        _skip |= panic && _titled.Count > (_all[0].Contains("KMSAN", StringComparison.Ordinal) ? LinesBeforePanicOfKmsan : LinesBeforePanic);
+        _skip |= panic && _head != Head.OomKiller && _titled.Count > (_all[0].Contains("KMSAN", StringComparison.Ordinal) ? LinesBeforePanicOfKmsan : LinesBeforePanic);
         _lastTime = line.Time ?? _lastTime;
-        LastLine = number;
+        if (!_factsDone)
+            LastLine = number;
         Append(line.Text);
         return true;
+    }
+
+    // A console that takes over from another gets the line again that was cut.
+    private bool IsReplayed(in ConsoleLine line) =>
+        _all.Count == 1 && line.Text.Length > _all[0].Length && line.Text.StartsWith(_all[0], StringComparison.Ordinal) && _all[0].Length > 4;
+
+    private bool IsOwnPanic(string text) =>
+        IsConsequence(text) || (!_ended && !text.Contains("sysrq triggered crash", StringComparison.Ordinal));
+
+    private bool EndsAt(string text, Head head) =>
+        HeadLines.BeginsSecondReport(text, head) && (_ended || !(IsCrash(_head) || _head == Head.OomKiller) || !HeadLines.IsSecondary(head));
+
+    private static bool IsCrash(Head head) => head is not (Head.Warning or Head.Info or Head.Ubsan) && !HeadLines.IsSecondary(head);
+
+    private void Begin(string head)
+    {
+        _all.Clear();
+        _titled.Clear();
+        _all.Add(head);
+        _titled.Add(head);
     }
 
     private void Append(string text)
     {
         _characters += text.Length;
-        _all.Add(text);
+        if (!_factsDone)
+            _all.Add(text);
         if (!_cut && !_skip && !FrameText.IsQuestionable(text))
             _titled.Add(text);
     }
@@ -122,8 +163,17 @@ internal sealed class OpenReport
             Code = facts.Code,
             Trace = facts.Trace,
             Owner = facts.Owner,
-            Signature = CrashSignature.Of(
-                word, SignatureFrames.Of(word, facts.Trace.Select(f => new SignatureFrame(f.Name, f.Module, f.IsReliable, f.IsRegisters))), facts.PanicText, title),
+            Signature = Sign(word, facts, function, title),
         };
+    }
+
+    // A report that was cut before its trace has only its head to go by.
+    private CrashSignature Sign(string word, ReportFacts facts, string? function, string title)
+    {
+        IReadOnlyList<string> frames = SignatureFrames.Of(word, facts.Trace.Select(f => new SignatureFrame(f.Name, f.Module, f.IsReliable, f.IsRegisters)));
+        if (frames.Count == 0 && function is not null)
+            frames = [SignatureNames.Normalise(function)];
+        string text = facts.PanicText is { } panic && !IsConsequence(panic) ? panic : _first.Text;
+        return CrashSignature.Of(word, frames, text, title);
     }
 }

@@ -7,13 +7,11 @@ internal sealed class ReportFacts
 {
     private static readonly SearchValues<char> RegisterLetters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789xlrsp");
 
-    private const int MostFrames = 512;
     private const int MostRegisters = 64;
 
     private readonly List<KeyValuePair<string, ulong>> _registers = [];
-    private readonly List<LogFrame> _trace = [];
-    private TraceSection _section;
-    private bool _inTrace, _traceDone, _inPlainStack, _codeFailed, _registersDone;
+    private readonly ReportTraces _traces = new();
+    private bool _codeFailed, _registersDone, _placed;
     private ulong? _closingCr2, _innerCr2;
 
     public int? Cpu { get; private set; }
@@ -32,7 +30,7 @@ internal sealed class ReportFacts
     public string? PanicText { get; private set; }
     public bool IsArm64 { get; private set; }
     public IReadOnlyList<KeyValuePair<string, ulong>> Registers => _registers;
-    public IReadOnlyList<LogFrame> Trace => _trace;
+    public IReadOnlyList<LogFrame> Trace { get; private set; } = [];
     public ulong? InstructionPointer { get; private set; }
 
     /// <summary>The address of the report's own line, else the closing CR2, else that of the registers where the code bytes could be printed.</summary>
@@ -48,6 +46,7 @@ internal sealed class ReportFacts
         var facts = new ReportFacts();
         foreach (string line in lines)
             facts.Read(line);
+        facts.Trace = facts._traces.Choose(kind);
         if (kind is not (IncidentKind.PageFault or IncidentKind.NullDereference or IncidentKind.Oops))
         {
             facts._closingCr2 = null;
@@ -64,7 +63,7 @@ internal sealed class ReportFacts
         ReadCode(line);
         ReadPlace(line);
         ReadRegisters(line);
-        ReadTrace(line);
+        _traces.Read(line);
     }
 
     private void ReadPanic(ReadOnlySpan<char> line)
@@ -143,6 +142,10 @@ internal sealed class ReportFacts
     private void ReadProcess(ReadOnlySpan<char> line)
     {
         int comm = line.IndexOf(" Comm: ", StringComparison.Ordinal);
+        // The rest of the line may be a record of its own: two CPUs printed.
+        bool rest = Comm is not null && Release is null && (line.StartsWith(" Kdump: loaded") || line.StartsWith(" Tainted: ") || line.StartsWith(" Not tainted "));
+        if (rest)
+            ReadComm(line);
         if (comm >= 0 && Release is null)
         {
             Cpu = FrameText.Number(line, "CPU: ") ?? Cpu;
@@ -226,7 +229,6 @@ internal sealed class ReportFacts
     {
         if (!FrameText.IsRegisters(line, out ReadOnlySpan<char> name))
             return;
-        bool first = InstructionPointer is null && _registers.Count == 0 && !_traceDone;
         ReadOnlySpan<char> rest = line[(line.IndexOf(": ", StringComparison.Ordinal) is >= 0 and var colon ? colon + 2 : 0)..].TrimStart(' ');
         bool user = line.Contains("RIP: 0033:", StringComparison.Ordinal) || line.Contains("RIP: 0023:", StringComparison.Ordinal);
         if (user)
@@ -236,13 +238,14 @@ internal sealed class ReportFacts
         }
         if (rest is [_, _, _, _, ':', ..])
             rest = rest[5..];
-        if (first && !line.Contains("lr : ", StringComparison.Ordinal))
+        if (!_placed)
             InstructionPointer = Text.TryHex(rest.TrimStart("[<"), out ulong address) && (rest.StartsWith("0x") || rest.StartsWith("[<")) ? address : null;
-        if (name.IsEmpty || _traceDone || _trace.Count >= MostFrames)
+        _placed = true;
+        if (name.IsEmpty)
             return;
         int at = line.IndexOf(name, StringComparison.Ordinal);
-        if (FrameText.Place(line[at..], _section, out LogFrame place) && place.Name.Length > 0)
-            _trace.Add(place with { IsRegisters = true });
+        if (FrameText.Place(line[at..], _traces.Section, out LogFrame place) && place.Name.Length > 0)
+            _traces.AddPlace(place with { IsRegisters = true });
     }
 
     // "RAX: 0000000000000000 RBX: ..." and "x29: ffff... x28: ..."
@@ -287,50 +290,4 @@ internal sealed class ReportFacts
     private static bool IsRegister(ReadOnlySpan<char> name) =>
         name.Length is 2 or 3 or 6 && (name[0] is 'R' or 'E' or 'x' || name is "sp" or "lr" or "EFLAGS")
         && !name.ContainsAnyExcept(RegisterLetters);
-
-    private void ReadTrace(ReadOnlySpan<char> line)
-    {
-        if (line.Contains("Call Trace:", StringComparison.Ordinal) || line.Contains("Call trace:", StringComparison.Ordinal)
-            || line.StartsWith("Backtrace:"))
-        {
-            _traceDone |= _inTrace && _trace.Exists(f => !f.IsRegisters);
-            _inTrace = true;
-            _inPlainStack = false;
-            return;
-        }
-        if (_traceDone)
-            return;
-        ReadSection(line);
-        bool frame = FrameText.TryFrame(line, _section, out LogFrame read);
-        // KMSAN, KFENCE and lockdep print a stack without a heading.
-        if (frame && line is [' ', ..] && (_inTrace || _inPlainStack || _trace.Count == 0) && _trace.Count < MostFrames)
-        {
-            _inPlainStack |= !_inTrace;
-            _trace.Add(read);
-        }
-        else if (!frame && _inPlainStack)
-            _traceDone |= _trace.Count > 1 && line.Trim(' ').IsEmpty;
-        else if (!frame && _inTrace && EndsTrace(line))
-            _traceDone = _trace.Exists(f => !f.IsRegisters);
-    }
-
-    private static bool EndsTrace(ReadOnlySpan<char> line) =>
-        line.StartsWith("Code: ") || line.StartsWith("Modules linked in:") || line.StartsWith("---[ end") || line.StartsWith("Allocated by task")
-        || line.StartsWith("RIP: 0033") || line.StartsWith("Sending NMI");
-
-    private void ReadSection(ReadOnlySpan<char> line)
-    {
-        ReadOnlySpan<char> mark = line.Trim(' ');
-        if (mark is not ['<', ..] || mark.IndexOf('>') is not (> 1 and var end))
-            return;
-        _section = mark[1..end] switch
-        {
-            "TASK" => TraceSection.Task,
-            "IRQ" or "SOFTIRQ" => TraceSection.Interrupt,
-            "NMI" => TraceSection.NonMaskable,
-            ['/', ..] or "EOI" or "EOE" or "<EOE" => TraceSection.Plain,
-            ['#', ..] or "ENTRY_TRAMPOLINE" => TraceSection.Other,
-            _ => _section,
-        };
-    }
 }

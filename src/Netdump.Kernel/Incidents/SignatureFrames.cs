@@ -15,12 +15,7 @@ public static class SignatureFrames
     {
         List<SignatureFrame> frames = [.. trace.Where(f => f.IsReliable && f.Name.Length > 0).Take(FarthestLookedAt).Select(f => f with { Name = SignatureNames.Normalise(f.Name) })];
         int from = FaultingContext(word, frames);
-        while (from < frames.Count && frames[from].Module is null && SignatureNames.IsPanicPath(frames[from].Name))
-            from++;
-        if (CrashClass.IsHang(word))
-            from = SkipWaits(frames, from);
-        else
-            from = SkipHelpers(frames, from);
+        from = CrashClass.IsHang(word) ? SkipWaits(frames, SkipPanicPath(frames, from)) : SkipHelpers(frames, from);
         List<string> chosen = [];
         for (int i = from; i < frames.Count && chosen.Count < Maximum && !IsStop(frames[i]); i++)
         {
@@ -31,13 +26,13 @@ public static class SignatureFrames
         return chosen;
     }
 
-    // Where an exception or a watchdog's interrupt came, what it interrupted is what matters; what a fault's own handling
-    // added lies inside of it.
+    // Where an exception or a watchdog's interrupt came, what it interrupted is what matters; what its handling added lies
+    // inside of it. Kernels before 4.15 print no registers there: then the entry's own frames tell.
     private static int FaultingContext(string word, List<SignatureFrame> frames)
     {
         for (int i = 0; i < frames.Count; i++)
         {
-            if (frames[i].IsRegisters && (i == 0 || Interrupts(word, frames[i - 1].Name)))
+            if (i == 0 ? frames[0].IsRegisters : Interrupts(word, frames[i - 1].Name) && (frames[i].IsRegisters || !Interrupts(word, frames[i].Name)))
                 return i;
         }
         return 0;
@@ -45,28 +40,42 @@ public static class SignatureFrames
 
     private static bool Interrupts(string word, string entry) => word switch
     {
-        CrashClass.Sysrq or CrashClass.Nmi or CrashClass.OutOfMemory or CrashClass.Panic => false,
-        CrashClass.SoftLockup or CrashClass.RcuStall => entry.Contains("apic_timer_interrupt", StringComparison.Ordinal)
-            || entry.StartsWith("asm_sysvec", StringComparison.Ordinal) || entry.StartsWith("el1h_64_irq", StringComparison.Ordinal),
-        CrashClass.HardLockup => entry.Contains("nmi", StringComparison.Ordinal) || entry.StartsWith("el1h_64_", StringComparison.Ordinal),
-        _ => SignatureNames.IsPanicPath(entry),
+        CrashClass.SoftLockup or CrashClass.RcuStall => entry.EndsWith("apic_timer_interrupt", StringComparison.Ordinal)
+            || entry is "el1h_64_irq" or "el1_irq" or "el1h_64_irq_handler",
+        CrashClass.HardLockup => entry is "nmi" or "end_repeat_nmi" or "asm_exc_nmi" or "exc_nmi" or "el1h_64_irq" or "el1h_64_fiq",
+        CrashClass.Sysrq or CrashClass.Nmi or CrashClass.OutOfMemory or CrashClass.Panic or CrashClass.HungTask => false,
+        _ => entry.StartsWith("asm_exc_", StringComparison.Ordinal) || entry.StartsWith("el1h_64_sync", StringComparison.Ordinal)
+            || entry is "page_fault" or "async_page_fault" or "invalid_op" or "general_protection" or "divide_error" or "double_fault" or "el1_sync",
     };
 
+    private static bool IsWait(in SignatureFrame frame) =>
+        SignatureNames.IsWait(frame.Name) || (frame.Module is null && (SignatureNames.IsHelper(frame.Name) || SignatureNames.IsPanicPath(frame.Name)));
+
+    // Nothing but waits, down to the entry: then the outermost of them says most.
     private static int SkipWaits(List<SignatureFrame> frames, int from)
     {
-        for (int i = from; i < frames.Count && !IsStop(frames[i]); i++)
+        int i = from;
+        for (; i < frames.Count && !IsStop(frames[i]); i++)
         {
-            if (!SignatureNames.IsWait(frames[i].Name) && !(frames[i].Module is null && SignatureNames.IsHelper(frames[i].Name)))
+            if (!IsWait(frames[i]))
                 return i;
         }
+        return Math.Max(from, i - 1);
+    }
+
+    private static int SkipPanicPath(List<SignatureFrame> frames, int from)
+    {
+        while (from < frames.Count && frames[from].Module is null && SignatureNames.IsPanicPath(frames[from].Name))
+            from++;
         return from;
     }
 
     // A helper goes only while it is innermost, built in, and a frame that is no stop follows.
     private static int SkipHelpers(List<SignatureFrame> frames, int from)
     {
+        from = SkipPanicPath(frames, from);
         while (from + 1 < frames.Count && frames[from].Module is null && SignatureNames.IsHelper(frames[from].Name) && !IsStop(frames[from + 1]))
-            from++;
+            from = SkipPanicPath(frames, from + 1);
         return from;
     }
 

@@ -61,8 +61,9 @@ internal static partial class TitleRows
     {
         for (int i = line; i < lines.Count; i++)
         {
-            if (Text.After(lines[i], "ASSERT FAILED") is { IsEmpty: false } assertion)
-                return new(IncidentKind.Panic, $"trusty: ASSERT FAILED{assertion}");
+            ReadOnlySpan<char> assertion = Text.After(lines[i], "ASSERT FAILED");
+            if (!assertion.IsEmpty)
+                return new(IncidentKind.Panic, $"trusty: ASSERT FAILED:{Text.After(assertion, "):")}"); // "... at (FILE:LINE): TEXT"
         }
         return new(IncidentKind.Panic, $"trusty: panic{rest}") { IsCorrupted = true };
     }
@@ -72,6 +73,8 @@ internal static partial class TitleRows
     {
         for (int i = line; i < lines.Count; i++)
         {
+            if (lines[i].Contains("Kernel panic - not syncing: ", StringComparison.Ordinal))
+                return new(IncidentKind.OutOfMemory, $"kernel panic: {Text.After(lines[i], "not syncing: ")}");
             ReadOnlySpan<char> killed = Text.After(lines[i], "Killed process ");
             int open = killed.IndexOf('(');
             int close = killed.LastIndexOf("), UID:");

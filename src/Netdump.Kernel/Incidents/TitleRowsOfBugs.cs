@@ -130,7 +130,8 @@ internal static partial class TitleRows
         ReadOnlySpan<char> kind = report[..place];
         return new(IncidentKind.Kmsan, $"KMSAN: {kind} in {{0}}", kind is "kernel-usb-infoleak"
             ? UninitialisedPlace with { Skip = new("alloc_skb usb_submit_urb usb_start_wait_urb usb_bulk_msg usb_interrupt_msg usb_control_msg") }
-            : UninitialisedPlace) { Other = kind is "uninit-value" ? BadAccess : null };
+            : UninitialisedPlace)
+        { Other = kind is "uninit-value" ? BadAccess : null };
     }
 
     private static TitleDraft? Kfence(ReadOnlySpan<char> rest, IReadOnlyList<string> lines, int line)
@@ -138,7 +139,8 @@ internal static partial class TitleRows
         ReadOnlySpan<char> report = Text.After(rest, "KFENCE: ");
         int place = report.IndexOf(" in ", StringComparison.Ordinal);
         return place <= 0 ? null : new(
-            IncidentKind.Kfence, $"KFENCE: {report[..place]} in {{0}}", new FramePlan(FramePart.Capture(" in "), FramePart.Stack)) { Other = BadAccess };
+            IncidentKind.Kfence, $"KFENCE: {report[..place]} in {{0}}", new FramePlan(FramePart.Capture(" in "), FramePart.Stack))
+        { Other = BadAccess };
     }
 
     private static TitleDraft? Spinlock(ReadOnlySpan<char> rest, IReadOnlyList<string> lines, int line)

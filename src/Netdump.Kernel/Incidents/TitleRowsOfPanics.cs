@@ -8,13 +8,14 @@ internal static partial class TitleRows
     private static readonly TitleRow[] Panics =
     [
         new(["stack-protector:"], (_, _, _) => new(IncidentKind.StackCorruption, "kernel panic: stack is corrupted in {0}",
-            new FramePlan(FramePart.Capture("corrupted in: ")) { Second = FramePlan.TraceOnly }) { Other = "stack-overflow in {0}" }),
+            new FramePlan(FramePart.Capture("corrupted in: ")) { Skip = new("stack_chk"), Second = FramePlan.TraceOnly }) { Other = "stack-overflow in {0}" }),
         new(["corrupted stack end"], (_, _, _) => new(IncidentKind.StackOverflow, "kernel panic: corrupted stack end in {0}",
             FramePlan.TraceOnly with { Choice = FrameChoice.Stall }) { Other = "stack-overflow in {0}" }),
         new(["kernel stack overflow"], (_, _, _) => new(IncidentKind.StackOverflow, "kernel stack overflow in {0}", StackEnd) { Other = "stack-overflow in {0}" }),
         new(["Attempted to kill init!"], (_, _, _) => new(IncidentKind.Panic, "kernel panic: Attempted to kill init!")),
         new(["sysrq triggered crash"], (_, _, _) => new(IncidentKind.Sysrq, "kernel panic: sysrq triggered crash")),
-        new(["Fatal exception", "panic_on_warn set", "hung_task: blocked tasks"],
+        new(["Fatal exception"], (_, _, _) => new(IncidentKind.Panic, "kernel panic: Fatal exception") { IsCorrupted = true }),
+        new(["panic_on_warn set", "hung_task: blocked tasks"],
             (rest, _, _) => new(IncidentKind.Panic, $"kernel panic: {Text.After(rest, NotSyncing)}") { IsCorrupted = true }),
         new([NotSyncing], (rest, _, _) => new(IncidentKind.Panic, $"kernel panic: {Text.After(rest, NotSyncing)}")),
     ];

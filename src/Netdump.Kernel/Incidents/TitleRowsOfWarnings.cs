@@ -10,7 +10,7 @@ internal static partial class TitleRows
 
     private static readonly FramePlan Recursive = new(FramePart.Seek("is trying to acquire lock"), FramePart.At) { IsUnskipped = true };
     private static readonly FramePlan Inversion = new(FramePart.Seek("just changed the state of lock"), FramePart.At) { IsUnskipped = true };
-    private static readonly FramePlan UnsafeOrder = new(FramePart.Seek("which became "), FramePart.Stack);
+    private static readonly FramePlan UnsafeOrder = new(FramePart.Seek("which became "), FramePart.Stack) { Second = new FramePlan(FramePart.At) };
 
     private static readonly TitleRow[] LockdepRows =
     [
@@ -30,12 +30,11 @@ internal static partial class TitleRows
         Odd("fs/proc/generic.c", "proc_register", "WARNING: proc registration bug in {0}", "proc_"),
         Odd("lib/refcount.c", "refcount_", "WARNING: refcount bug in {0}", "refcount"),
         Odd("kernel/locking/lockdep.c", "lock_", "WARNING: locking bug in {0}", "lock_"),
-        Odd("mm/", "malloc_slab", "WARNING: kmalloc bug in {0}", "kmalloc kcalloc krealloc slab kmem vmalloc"),
-        Odd("mm/", "kmalloc", "WARNING: kmalloc bug in {0}", "kmalloc kcalloc krealloc slab kmem vmalloc"),
+        Odd("mm/", " kmalloc", "WARNING: kmalloc bug in {0}", "kmalloc kcalloc krealloc slab kmem vmalloc"),
         Odd("mm/vmalloc.c", "__vmalloc_node", "WARNING: zero-size vmalloc in {0}", "vmalloc"),
         Odd("", "usb_submit_urb", "WARNING in {0}/usb_submit_urb", "usb_submit_urb usb_start_wait_urb usb_bulk_msg usb_interrupt_msg usb_control_msg"),
         .. LockdepRows,
-        new(["suspicious RCU usage"], (_, _, _) => new(IncidentKind.Lockdep, "WARNING: suspicious RCU usage in {0}", FramePlans.Trace("rcu kmem slab"))),
+        new(["suspicious RCU usage"], (_, lines, line) => !NamesSource(lines, line) ? null : new(IncidentKind.Lockdep, "WARNING: suspicious RCU usage in {0}", FramePlans.Trace("rcu kmem slab"))),
         TitleRow.Fixed("bad unlock balance", IncidentKind.Lockdep, "WARNING: bad unlock balance in {0}", FramePlans.LockPlace),
         TitleRow.Fixed("held lock freed", IncidentKind.Lockdep, "WARNING: held lock freed in {0}", FramePlans.LockPlace),
         TitleRow.Fixed("still has locks held", IncidentKind.Lockdep, "WARNING: still has locks held in {0}", FramePlans.LockPlace),
@@ -62,18 +61,41 @@ internal static partial class TitleRows
         new(["can't die for more than"], (_, _, _) => new(IncidentKind.HungTask, "INFO: task can't die in {0}", FramePlans.Trace("schedule")) { Other = "hang in {0}" }),
         TitleRow.Fixed("trying to register non-static key", IncidentKind.Lockdep, "INFO: trying to register non-static key in {0}", FramePlans.Trace("stack lock IRQ")),
         .. LockdepRows,
-        new(["suspicious RCU usage"], (_, _, _) => new(IncidentKind.Lockdep, "INFO: suspicious RCU usage in {0}", FramePlans.Trace("rcu kmem slab"))),
+        new(["suspicious RCU usage"], (_, lines, line) => !NamesSource(lines, line) ? null : new(IncidentKind.Lockdep, "INFO: suspicious RCU usage in {0}", FramePlans.Trace("rcu kmem slab"))),
     ];
 
     private static TitleRow Deadlock(string words, FramePlan plan) =>
-        new([words], (_, _, _) => new(IncidentKind.Lockdep, "possible deadlock in {0}", plan));
+        new([words], (_, lines, line) => Holds(lines, line, " at: ", " at:\n", "which became ") ? new(IncidentKind.Lockdep, "possible deadlock in {0}", plan) : null);
+
+    private static bool Holds(IReadOnlyList<string> lines, int from, params string[] words)
+    {
+        for (int i = from; i < lines.Count; i++)
+        {
+            if (Text.ContainsAny(lines[i], words))
+                return true;
+        }
+        return false;
+    }
+
+    // The line that says where: "net/tipc/bearer.c:177 suspicious rcu_dereference_protected() usage!"
+    private static bool NamesSource(IReadOnlyList<string> lines, int from)
+    {
+        for (int i = from; i < lines.Count; i++)
+        {
+            if (IsSourceLine(lines[i]))
+                return true;
+        }
+        return false;
+    }
 
     // A warning of a subsystem that others use: the one to name is its user.
     private static TitleRow Odd(string file, string function, string title, string skip)
     {
         FramePlan plan = FramePlans.Warned(skip);
-        return new(function.Length > 0 ? [function] : [file], (rest, _, _) =>
-            rest.Contains(file, StringComparison.Ordinal) && IsSourceLine(rest) ? new(IncidentKind.Warning, title, plan) : null);
+        // From 7.x on a warning with arguments traps in one place for all, and its line names none: the file must do.
+        return new([], (rest, _, _) => rest.Contains(file, StringComparison.Ordinal) && IsSourceLine(rest)
+            && (rest.Contains(function, StringComparison.Ordinal) || (file is [.., 'c'] && rest.Contains(" at 0x", StringComparison.Ordinal)))
+            ? new(IncidentKind.Warning, title, plan) : null);
     }
 
     // "CPU: 1 PID: 2 at kernel/file.c:123 f+0x1/0x2" and "kernel/file.c:123 at f+0x1/0x2, CPU#1: name/2"
