@@ -118,6 +118,18 @@ internal static partial class Log
         "{Address} and others: console not kept, because too many hosts have one; remove old directories below console/ or narrow the setting allow")]
     public static partial void ConsoleRefused(ILogger log, IPAddress address);
 
+    [LoggerMessage(350, LogLevel.Information, "{Directory}: {Answer} ({Seconds:0.0} s)")]
+    public static partial void Analysed(ILogger log, string directory, string answer, double seconds);
+
+    [LoggerMessage(351, LogLevel.Error, "{Directory}: not analysed: {Reason}; try netdump report on its dump")]
+    public static partial void AnalysisFailed(ILogger log, string directory, string reason);
+
+    [LoggerMessage(352, LogLevel.Warning, "no program {Program}: dumps are not analysed; name it with --analyser FILE, or say --analyser none")]
+    public static partial void NoAnalyser(ILogger log, string program);
+
+    [LoggerMessage(353, LogLevel.Error, "dumps without a report were not analysed: {Reason}")]
+    public static partial void AnalysesNotResumed(ILogger log, string reason);
+
     [LoggerMessage(400, LogLevel.Warning, "hook {Hook} for {Address} ended with status {Status}")]
     public static partial void HookFailed(ILogger log, string hook, IPAddress address, int status);
 

@@ -55,6 +55,7 @@ public sealed class NetdumpServer : IDisposable
     public void Start()
     {
         _port.Resume(MonotonicClock.Now);
+        _port.Analyses.Resume(_port.Store);
         _engine.Start();
         Log.Listening(_log, _engine.EndPoint, _options.Current.EffectiveThreads, Path.GetFullPath(_options.Current.Store));
     }
@@ -76,6 +77,7 @@ public sealed class NetdumpServer : IDisposable
             SpaceCheck = fresh.SpaceCheck,
             Ending = fresh.Ending,
             HookTimeout = fresh.HookTimeout,
+            AnalysisTimeout = fresh.AnalysisTimeout,
             MaxHooks = fresh.MaxHooks,
         };
         Log.Reloaded(_log);
@@ -86,6 +88,7 @@ public sealed class NetdumpServer : IDisposable
     {
         Log.Stopping(_log);
         if (!_engine.Stop()) Log.StuckThread(_log);
+        _port.Analyses.Dispose();
         if (!_port.Work.Wait(WorkLimit)) Log.StuckWork(_log);
         LaneCounters counters = Counters;
         Log.Stopped(_log, counters.Datagrams, counters.Dropped, Refused.Rejected, Refused.Junk);
@@ -95,6 +98,7 @@ public sealed class NetdumpServer : IDisposable
     public void Dispose()
     {
         _engine.Dispose();
+        _port.Analyses.Dispose();
         _port.Work.Wait(WorkLimit);
     }
 }

@@ -19,6 +19,18 @@ internal static partial class SystemCall
     /// <summary>mknodat.</summary>
     public static nint MakeNodeAt => Arm ? 33 : 259;
 
+    /// <summary>seccomp.</summary>
+    public static nint Seccomp => Arm ? 277 : 317;
+
+    /// <summary>landlock_create_ruleset.</summary>
+    public const int LandlockCreate = 444;
+
+    /// <summary>landlock_add_rule.</summary>
+    public const int LandlockAdd = 445;
+
+    /// <summary>landlock_restrict_self.</summary>
+    public const int LandlockRestrict = 446;
+
     /// <summary>syscall(2) with up to five words; -1 and the thread's last error on failure.</summary>
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     public static partial nint Invoke(nint number, nint first, nint second, nint third, nint fourth, nint fifth);

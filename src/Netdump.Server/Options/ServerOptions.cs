@@ -70,6 +70,15 @@ public sealed record ServerOptions
     /// <summary>Hook scripts running at once; more wait in a queue.</summary>
     public int MaxHooks { get; init; } = 4;
 
+    /// <summary>The program <c>netdump</c> that analyses dumps; null looks for it, <c>none</c> is for no analysis.</summary>
+    public string? Analyser { get; init; }
+
+    /// <summary>Dumps analysed at once.</summary>
+    public int Analyses { get; init; } = 1;
+
+    /// <summary>An analysis that takes longer is killed.</summary>
+    public TimeSpan AnalysisTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
     /// <summary>File that gets the process id; null for none.</summary>
     public string? PidFile { get; init; }
 

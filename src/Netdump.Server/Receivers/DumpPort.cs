@@ -5,6 +5,7 @@ using Netdump.Server.Receivers.Classic;
 using Netdump.Server.Receivers.Console;
 using Netdump.Server.Receivers.Udp;
 using Netdump.Server.Store;
+using Netdump.Server.Triage;
 
 namespace Netdump.Server.Receivers;
 
@@ -25,7 +26,9 @@ internal sealed class DumpPort
         Magics = new MagicFiles(store);
         _hooks = hooks;
         _time = time;
-        _classic = new ClassicContext(store, Magics, hooks, options, time, log);
+        BackgroundWork work = new();
+        Analyses = new AnalysisQueue(options, work, log);
+        _classic = new ClassicContext(store, Magics, hooks, options, time, log) { Work = work, Analyse = Analyses.Add };
     }
 
     /// <summary>Where crashes and consoles are kept.</summary>
@@ -39,6 +42,9 @@ internal sealed class DumpPort
 
     /// <summary>The server's log.</summary>
     public ILogger Log { get; }
+
+    /// <summary>Analyses of finished dumps.</summary>
+    public AnalysisQueue Analyses { get; }
 
     /// <summary>Disk work that runs beside the engine.</summary>
     public BackgroundWork Work => _classic.Work;

@@ -95,6 +95,13 @@ public sealed class CrashStore
             .Order(StringComparer.Ordinal)
             .Select(path => new CrashDirectory(path));
 
+    /// <summary>Directories of crashes that hold a dump, whole or not, in order of their names. Throws <see cref="IOException"/>.</summary>
+    public IEnumerable<CrashDirectory> WithDump() =>
+        Directory.EnumerateDirectories(Root, "*-*")
+            .Where(path => File.Exists(Path.Combine(path, VmcoreWriter.CompleteName)) || File.Exists(Path.Combine(path, VmcoreWriter.IncompleteName)))
+            .Order(StringComparer.Ordinal)
+            .Select(path => new CrashDirectory(path));
+
     /// <summary>Most hosts that may have a console: their directories outlive made-up source addresses.</summary>
     public int MaximumConsoles { get; init; } = 65_536;
 

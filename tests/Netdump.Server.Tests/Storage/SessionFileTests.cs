@@ -5,7 +5,7 @@ namespace Netdump.Server.Tests.Storage;
 
 public sealed class SessionFileTests
 {
-    private static SessionHeader Header(ulong pages) => new()
+    internal static SessionHeader Header(ulong pages) => new()
     {
         State = SessionState.Receiving,
         Version = 5,

@@ -13,7 +13,7 @@ internal sealed class ServerUnderTest : IDisposable
     public ServerUnderTest(Func<ServerOptions, ServerOptions>? change = null)
     {
         Root = Directory.CreateTempSubdirectory("netdump-whole-").FullName;
-        Options = new ServerOptions { Store = Path.Combine(Root, "crash"), Listen = IPAddress.Loopback, Port = 0, Threads = 2 };
+        Options = new ServerOptions { Store = Path.Combine(Root, "crash"), Listen = IPAddress.Loopback, Port = 0, Threads = 2, Analyser = "none" };
         if (change is not null) Options = change(Options);
         Server = new NetdumpServer(Options, TimeProvider.System, Log);
         Server.Start();

@@ -14,7 +14,10 @@ namespace Netdump.Server.Receivers.Classic;
 public sealed record ClassicContext(CrashStore Store, MagicFiles Magics, HookScripts Hooks, LiveOptions Options, TimeProvider Time, ILogger Log)
 {
     /// <summary>Disk work of the crashes that runs beside the engine.</summary>
-    public BackgroundWork Work { get; } = new();
+    public BackgroundWork Work { get; init; } = new();
+
+    /// <summary>Analyses a dump when its directory is complete; the task ends with that, and never fails.</summary>
+    public Func<CrashDirectory, Task> Analyse { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>Dumps being received now.</summary>
     public DumpSlots Dumps { get; } = new();

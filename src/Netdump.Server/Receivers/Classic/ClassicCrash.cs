@@ -320,8 +320,15 @@ internal sealed partial class ClassicCrash
             Log.LogComplete(_context.Log, Address, Directory.Path);
         else
             Log.CrashError(_context.Log, Address, failure.Message);
-        _ = _context.Hooks.RunAsync(HookName.Reboot, Address, Directory.Path);
+        _ = AnalyseAsync();
         UpdateOver();
+    }
+
+    // The hook comes last: it finds the report, and may do with the dump as it likes.
+    private async Task AnalyseAsync()
+    {
+        await _context.Analyse(Directory);
+        await _context.Hooks.RunAsync(HookName.Reboot, Address, Directory.Path);
     }
 
     private void UpdateOver() => IsOver |= _logClosed && !_preparing && _session.Phase == ClassicServerPhase.Ended;
