@@ -60,7 +60,7 @@ internal sealed class ClassicAttempt : IDisposable
                 RestartHandshakeAfter = options.RestartHandshakeAfter,
             },
             _began);
-        _log = new LogDatagrams(source, _session, options.CaptureMessages);
+        _log = new LogDatagrams(source, _session, options);
         _meter = new SendMeter(memory.RamPages, source.PageSize);
         _pageRoom = source.PageSize / ClassicReplyHeader.ChunkSize * SendQueue.ChunkDatagram;
         _zeros = new byte[source.PageSize];
@@ -199,6 +199,8 @@ internal sealed class ClassicAttempt : IDisposable
         // Originals are silent until now; what they say then is all the log their server gets of this crash.
         if (!_log.HasBegun)
             _log.Begin(asRecords: false);
+        if (!_isShowingState)
+            _log.BeginState();
         _isShowingState = true;
         _nextLog = TimeSpan.Zero;
     }
@@ -251,7 +253,7 @@ internal sealed class ClassicAttempt : IDisposable
             _socket.SendOne(length);
             sent++;
         }
-        if (_isShowingState && _log.IsDeadLogDone && sent < LogDatagramsPerTick)
+        if (_isShowingState && _log.IsDeadLogDone && _log.IsStateDone && sent < LogDatagramsPerTick)
         {
             _isShowingState = false;
             _session.CompleteState();

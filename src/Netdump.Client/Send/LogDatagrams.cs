@@ -18,18 +18,21 @@ internal sealed class LogDatagrams : IDisposable
     private readonly DumpSource _source;
     private readonly ClassicClientSession _session;
     private readonly CaptureMessageReader? _captureMessages;
+    private readonly Func<IEnumerable<string>>? _makeState;
     private readonly ExtendedRecordWriter _writer = new();
     private readonly ArrayBufferWriter<byte> _text = new();
     private readonly byte[] _message = new byte[LongestMessage];
     private IEnumerator<LogRecord>? _dead;
+    private IEnumerator<string>? _state;
     private bool _asRecords;
     private int _textSent;
 
-    public LogDatagrams(DumpSource source, ClassicClientSession session, CaptureMessageReader? captureMessages)
+    public LogDatagrams(DumpSource source, ClassicClientSession session, SendOptions options)
     {
         _source = source;
         _session = session;
-        _captureMessages = captureMessages;
+        _captureMessages = options.CaptureMessages;
+        _makeState = options.State;
     }
 
     /// <summary>Whether the dead kernel's log was begun: then it is not sent again, however often the handshake repeats.</summary>
@@ -37,6 +40,16 @@ internal sealed class LogDatagrams : IDisposable
 
     /// <summary>Whether the dead kernel's log was begun and all of it was taken.</summary>
     public bool IsDeadLogDone => HasBegun && _dead is null;
+
+    /// <summary>Whether the text for SHOW_STATE was taken, or was never begun.</summary>
+    public bool IsStateDone => _state is null && _textSent == _text.WrittenCount;
+
+    /// <summary>Begins the text for SHOW_STATE, which comes behind the dead kernel's log.</summary>
+    public void BeginState()
+    {
+        _state?.Dispose();
+        _state = _makeState?.Invoke().GetEnumerator();
+    }
 
     /// <summary>Begins the dead kernel's log.</summary>
     /// <param name="asRecords">As extended records, else as LOG pieces.</param>
@@ -65,14 +78,42 @@ internal sealed class LogDatagrams : IDisposable
                     return true;
                 continue;
             }
-            if (_dead is null)
+            if (_dead is not null)
+                NextDeadRecord();
+            else if (_state is null)
                 break;
-            NextDeadRecord();
+            else
+                NextState();
         }
         return NextCaptureMessage() && _writer.TryTake(destination, out length);
     }
 
-    public void Dispose() => _dead?.Dispose();
+    public void Dispose()
+    {
+        _dead?.Dispose();
+        _state?.Dispose();
+    }
+
+    private void NextState()
+    {
+        _text.ResetWrittenCount();
+        _textSent = 0;
+        try
+        {
+            // Lines of several tasks in a datagram: fewer of them are lost less often.
+            while (_text.WrittenCount < _session.LogPieceSize && _state!.MoveNext())
+                Encoding.UTF8.GetBytes(_state.Current, _text);
+            if (_text.WrittenCount > 0)
+                return;
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            // The dead kernel's memory may hold anything; its dump is worth more than its state.
+            Encoding.UTF8.GetBytes($"netdump: the list of tasks ends here: {failure.Message}\n", _text);
+        }
+        _state!.Dispose();
+        _state = null;
+    }
 
     private void NextDeadRecord()
     {

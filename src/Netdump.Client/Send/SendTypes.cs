@@ -58,6 +58,12 @@ public sealed record SendOptions
     /// <summary>Is told what cannot be left out, and why; null for nobody.</summary>
     public Action<string>? FilterNote { get; init; }
 
+    /// <summary>
+    /// Text for the server's SHOW_STATE: the dead kernel's tasks, in pieces of whole lines, made while they are sent; null for none. When it
+    /// fails, the pieces before are what the server gets.
+    /// </summary>
+    public Func<IEnumerable<string>>? State { get; init; }
+
     /// <summary>The capture kernel's own messages, sent to a server of ours beside the dump; null for none.</summary>
     public CaptureMessageReader? CaptureMessages { get; init; }
 
