@@ -12,6 +12,8 @@ namespace Netdump.Client.Commands;
 /// </summary>
 internal static class AnalyseCommand
 {
+    private static readonly string[] Dumps = ["vmcore", "vmcore-incomplete"];
+
     public static Command Create()
     {
         var directory = new Argument<string>("DIRECTORY") { Description = "A crash's directory, with a vmcore or a vmcore-incomplete" };
@@ -26,7 +28,7 @@ internal static class AnalyseCommand
 
     private static int Run(string directory)
     {
-        string path = new[] { "vmcore", "vmcore-incomplete" }.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists)
+        string path = Dumps.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists)
             ?? throw new ClientException($"{directory} holds no vmcore", "name a crash's directory");
         if (AnalysisConfinement.Enter(directory) is { } complaint)
             Console.Error.WriteLine($"netdump: {complaint}");
@@ -44,7 +46,7 @@ internal static class AnalyseCommand
     }
 
     // The console's lines stand for the dead kernel's ring where that is not in the dump.
-    private static Stream? ReadLog(string path) => File.Exists(path) ? File.OpenRead(path) : null;
+    private static FileStream? ReadLog(string path) => File.Exists(path) ? File.OpenRead(path) : null;
 
     // A reader sees the old report or the new one, and report.json comes last: where it is, report.txt is.
     private static void Replace(string path, Action<Stream> write)

@@ -17,6 +17,7 @@ public static class RootProgram
           netdump watch              keeps it so, in the foreground
           netdump send vmcore --classic --server 10.0.0.2
           netdump test               crashes this host, to see the dump arrive
+          netdump report vmcore      says what happened, out of a dump alone
           netdump info vmcore        says of which kernel a dump is, and whether it is complete
           netdump dmesg vmcore       prints the log of the kernel that died
           netdump filter vmcore small  writes it anew without free pages, cache and data of processes
@@ -28,7 +29,7 @@ public static class RootProgram
         var root = new RootCommand(Description)
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(),
-            InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
+            ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);

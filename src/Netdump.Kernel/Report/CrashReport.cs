@@ -199,13 +199,13 @@ public sealed record ReportPanic
 public sealed record ReportFault(string? Address, string? Access, string Meaning);
 
 /// <summary>A frame of a stack.</summary>
-/// <param name="Pc">Program counter, in hexadecimal.</param>
+/// <param name="Pc">Program counter, in hexadecimal; null for a frame out of the log.</param>
 /// <param name="Symbol">Function; null when no symbol is known, or it lies in a program.</param>
 /// <param name="Offset">Bytes into it.</param>
 /// <param name="Module">The module it lies in; null for the kernel itself.</param>
 /// <param name="Reliable">False for a frame that was found by searching the stack.</param>
 /// <param name="Trust">How it was found: <c>orc</c>, <c>frame-pointer</c>, <c>registers</c>, <c>recovered</c>, <c>scan</c>, <c>user</c>.</param>
-public sealed record ReportFrame(string Pc, string? Symbol, long? Offset, string? Module, bool Reliable, string Trust);
+public sealed record ReportFrame(string? Pc, string? Symbol, long? Offset, string? Module, bool Reliable, string Trust);
 
 /// <summary>Something a reader of the dump should know.</summary>
 /// <param name="Id">Stable name: see docs/report.md.</param>

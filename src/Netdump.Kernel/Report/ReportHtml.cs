@@ -127,7 +127,7 @@ public sealed class ReportHtml
         _output.Write($"<p>{_report.TaskSummary.Total}: {E(states)}</p>\n");
         foreach (ReportTask task in _report.Tasks)
         {
-            string wait = task.WaitsFor is { } what ? $", waits for {what}" : "";
+            string wait = task.WaitsFor is { } what ? $", {what}" : "";
             string age = task.LastRunS is { } s ? string.Create(CultureInfo.InvariantCulture, $", last ran {s:0.0} s before") : "";
             // The permalink that a page beside this one uses.
             _output.Write($"<details id=\"bt-{task.Pid}{(task.Pid == 0 ? $"-{task.Cpu}" : "")}\"><summary>{task.Pid} {E(task.Comm)} {E(task.State)}{E(age + wait)}</summary>");

@@ -103,8 +103,7 @@ public sealed class ReportText
         {
             Wrap($"  {finding.Severity,-8}  {finding.Text}", 12);
             string evidence = string.Join(", ", finding.Evidence.Select(e => $"{e.Key} {e.Value}"));
-            if (evidence.Length > 0)
-                Wrap($"            [{finding.Id}: {evidence}]", 13);
+            Wrap($"            [{finding.Id}{(evidence.Length > 0 ? $": {evidence}" : "")}]", 13);
             if (finding.More is { } command)
                 Line($"            {command}");
         }
@@ -142,24 +141,25 @@ public sealed class ReportText
     private void Tasks()
     {
         ReportTaskSummary tasks = _report.TaskSummary;
-        string states = string.Join(", ", tasks.ByState.Select(s => $"{s.Value} {Words(s.Key)}"));
+        string states = string.Join(", ", tasks.ByState.Select(s => $"{s.Value} {Words(s.Key, s.Value)}"));
         Section("TASKS", $"{tasks.Total}{(states.Length > 0 ? $": {states}" : "")}{(tasks.ByState.ContainsKey("D") ? "" : "; none in uninterruptible sleep")}");
         foreach (ReportTaskGroup group in tasks.DGroups.Take(5))
         {
             string age = group.OldestS is { } s ? $", {Duration(s)}" : "";
-            Section("", $"{group.Count} D: {group.Oldest}{age}{(group.WaitsFor is { } what ? $", waits for {what}" : "")}");
+            Section("", $"{group.Count} D: {group.Oldest}{age}{(group.WaitsFor is { } what ? $", {what}" : "")}");
             Line($"{"",Indent}  {string.Join(" < ", group.Stack.Take(5))}");
         }
     }
 
-    private static string Words(string state) => state switch
+    private static string Words(string state, int count) => state switch
     {
         "R" => "running or ready",
         "S" => "sleeping",
         "D" => "in uninterruptible sleep",
-        "I" => "idle workers",
-        "Z" => "zombies",
-        "T" or "t" => "stopped",
+        "I" => count == 1 ? "idle worker" : "idle workers",
+        "Z" => count == 1 ? "zombie" : "zombies",
+        "T" => "stopped",
+        "t" => "traced",
         "X" => "dead",
         "P" => "parked",
         _ => $"in state {state}",
@@ -211,7 +211,7 @@ public sealed class ReportText
     /// <summary>A frame in one line: symbol, offset, module; a question mark before one that was found by searching.</summary>
     internal static string Frame(ReportFrame frame)
     {
-        string place = frame.Symbol is null ? frame.Pc : $"{frame.Symbol}+0x{frame.Offset:x}";
+        string place = frame.Symbol is null ? frame.Pc ?? "?" : $"{frame.Symbol}+0x{frame.Offset:x}";
         return $"{(frame.Reliable ? "" : "? ")}{place}{(frame.Module is { } module ? $" [{module}]" : "")}{(frame.Trust == "user" ? " (user)" : "")}";
     }
 

@@ -107,7 +107,7 @@ public class ReportFormTests
         {
             "VERDICT", "null pointer in foo_poll", "web-17", "6.1.0-56-amd64", "2026-11-23 02:41:53 UTC", "7.9 s after boot", "CPU 1", "init (PID 1)",
             "in write(0x1 </proc/sysrq-trigger>, ..)", "out-of-tree module", "foo_poll+0x2c [foo]", "[fault-null: address 0x18]", "9 CPUs idle", "yes (PID 130)",
-            "2 D: cat:12, 2.2 min, waits for mutex foo_lock", "137 of", "incomplete: 43 %", "not read: mounts", "1 critical",
+            "2 D: cat:12, 2.2 min, mutex foo_lock", "137 of", "incomplete: 43 %", "not read: mounts", "1 critical",
         })
             Assert.Contains(word.Replace("137 of", "137 MiB of", StringComparison.Ordinal), text, StringComparison.Ordinal);
     }

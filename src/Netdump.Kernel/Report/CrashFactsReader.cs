@@ -1,0 +1,108 @@
+using Netdump.Kernel.Facts;
+using Netdump.Kernel.Incidents;
+using Netdump.Kernel.Tasks;
+using Netdump.Kernel.Unwind;
+using Netdump.Vmcore;
+
+namespace Netdump.Kernel.Report;
+
+/// <summary>Puts log and memory together: memory says where the kernel was, the log what it complained of.</summary>
+internal static class CrashFactsReader
+{
+    public static CrashFacts Read(CrashedKernel? kernel, LogAnalysis log, TaskReport? tasks, Gaps gaps)
+    {
+        PanicState? state = kernel?.Facts.Panic;
+        var cpu = state?.CrashingProcessor ?? state?.Processor ?? log.Cause?.Cpu;
+        var stack = kernel is not null && cpu is { } number ? kernel.Unwinder?.OfProcessor(number) : null;
+        KernelTask? task = cpu is { } on ? tasks?.List?.CurrentOf(on) : null;
+        var hasCrashed = kernel is null || log.Cause is not null || state is null || state.Processor is not null || state.CrashingProcessor is not null;
+        IReadOnlyList<SignatureFrame> trace = stack is null ? [] : TraceOf(kernel!, stack);
+        var word = !hasCrashed ? "none" : log.Class ?? CrashClasses.OfTrace(trace);
+        CrashSignature signature = SignatureOf(kernel, log, tasks, word, trace);
+        var fault = log.Cause?.FaultAddress;
+        LockChain? chain = ChainOf(log, tasks?.List, word);
+        KernelTask? hung = word == CrashClass.HungTask && log.Cause?.Pid is { } pid ? tasks?.List?.Find(pid) : null;
+        return new CrashFacts
+        {
+            Signature = signature,
+            HasCrashed = hasCrashed,
+            Incident = log.Cause,
+            Cpu = cpu,
+            Task = task,
+            Stack = stack,
+            BlamedFrame = Blamed(trace, signature),
+            CulpritStack = (chain?.Root ?? hung) is { } culprit ? tasks!.StackOf(culprit) : null,
+            FaultAddress = fault,
+            Access = fault is null ? null : AccessOf(log.Cause!, kernel?.Machine),
+            Address = fault is { } address ? AddressMeaning.Of(address, kernel?.Info.FiveLevelPaging == true ? 57 : 48) : null,
+            Syscall = kernel is null || task is null ? null : Syscalls.Of(kernel, task, gaps),
+            Chain = chain,
+            Hung = hung is null ? null : tasks!.List!.Waits.Of(hung),
+            Consumer = word == CrashClass.OutOfMemory ? Consumers.Greatest(kernel, tasks?.List) : null,
+            Blocked = tasks?.List?.All.Count(t => t.State == 'D') ?? 0,
+        };
+    }
+
+    // The frames as memory has them, when the walk came through; else as the log printed them.
+    private static CrashSignature SignatureOf(CrashedKernel? kernel, LogAnalysis log, TaskReport? tasks, string word, IReadOnlyList<SignatureFrame> trace)
+    {
+        // What hung is asleep: its stack is its own, not the watchdog's.
+        if (word == CrashClass.HungTask && kernel?.Unwinder is { } unwinder)
+            trace = log.Cause?.Pid is { } pid && tasks?.List?.Find(pid) is { } hung ? TraceOf(kernel, unwinder.Of(hung.Address)) : [];
+        IReadOnlyList<string> frames = trace.Count == 0 ? [] : SignatureFrames.Of(word, trace);
+        if (frames.Count == 0 && log.Signature is { } logged)
+            return logged;
+        return CrashSignature.Of(word, frames, log.Cause?.PanicText ?? log.Cause?.Head, log.Title);
+    }
+
+    private static List<SignatureFrame> TraceOf(CrashedKernel kernel, KernelStack stack)
+    {
+        var trace = new List<SignatureFrame>(stack.Frames.Count);
+        foreach (StackFrame frame in stack.Frames)
+        {
+            if (frame.Kind == FrameKind.User)
+                break;
+            var match = default(Symbols.SymbolMatch);
+            _ = kernel.Symbols?.TryResolve(frame.IsReturnAddress ? frame.Pc - 1 : frame.Pc, out match);
+            // A panic saves its registers inside the panic's own functions: no exception came there.
+            var came = frame.Kind == FrameKind.Registers && !(trace.Count == 0 && match.Module is null && SignatureNames.IsPanicPath(match.Name ?? ""));
+            trace.Add(new SignatureFrame(match.Name ?? "", match.Module, frame.IsReliable, came));
+        }
+        return trace;
+    }
+
+    // From the signature's first frame outwards; without one, from where the last exception came.
+    private static int Blamed(IReadOnlyList<SignatureFrame> trace, CrashSignature signature)
+    {
+        if (signature.Frames is [var first, ..])
+            for (var i = 0; i < trace.Count; i++)
+            {
+                var name = SignatureNames.Normalise(trace[i].Name);
+                if (first == (trace[i].Module is { } module ? $"{module}!{name}" : name))
+                    return i;
+            }
+        for (var i = 1; i < trace.Count; i++)
+            if (trace[i].IsRegisters)
+                return i;
+        return 0;
+    }
+
+    // Bits of the page fault's error code: 1 write, 4 instruction fetch (asm/trap_pf.h); arm64's ESR: class in 31:26, WnR bit 6.
+    private static string? AccessOf(Incident incident, ushort? machine)
+    {
+        if (incident.ErrorCode is not { } code)
+            return null;
+        return machine == Machines.Arm64
+            ? (code >> 26 & 0x3f) is 0x20 or 0x21 ? "execute" : (code & 1 << 6) != 0 ? "write" : "read"
+            : (code & 1 << 4) != 0 ? "execute" : (code & 1 << 1) != 0 ? "write" : "read";
+    }
+
+    // The chain with the task that the kernel complained of in it, else the one with most tasks behind it.
+    private static LockChain? ChainOf(LogAnalysis log, TaskList? tasks, string word)
+    {
+        if (word != CrashClass.HungTask || tasks is null)
+            return null;
+        var pid = log.Cause?.Pid;
+        return tasks.Waits.Chains.FirstOrDefault(c => c.Root.Pid == pid || c.Waiting.Any(w => w.Task.Pid == pid)) ?? (tasks.Waits.Chains is [var most, ..] ? most : null);
+    }
+}

@@ -1,0 +1,45 @@
+using Netdump.Kernel.Unwind;
+using Netdump.Vmcore;
+
+namespace Netdump.Kernel.Report;
+
+/// <summary>The panic or oops in the report's form.</summary>
+internal sealed class PanicReport(CrashedKernel? kernel, CrashFacts facts, StackReport? stacks)
+{
+    /// <summary>The stack from the frame to blame outwards; from the log where memory has none.</summary>
+    public IReadOnlyList<ReportFrame> Blamed() => facts.CulpritStack is { Frames.Count: > 0 } culprit && stacks is not null ? stacks.Frames(culprit) : facts.Stack is { Frames.Count: > 0 } stack && stacks is not null
+        ? [.. stacks.Frames(stack).Skip(facts.BlamedFrame)]
+        : Logged();
+
+    public ReportPanic Panic()
+    {
+        var fromMemory = facts.Stack is { Frames.Count: > 0 } && stacks is not null;
+        IReadOnlyList<ReportFrame> stack = fromMemory ? stacks!.Frames(facts.Stack!) : Logged();
+        FrameRegisters? registers = facts.Stack?.RegistersAt(facts.BlamedFrame);
+        return new ReportPanic
+        {
+            Text = facts.Incident?.Head.Trim(),
+            PanicText = facts.Incident?.PanicText is { } text ? $"Kernel panic - not syncing: {text}" : null,
+            Cpu = facts.Cpu ?? facts.Incident?.Cpu,
+            Where = facts.CulpritStack is null && stack.Count > facts.BlamedFrame && stack[facts.BlamedFrame] is { Symbol: { } symbol, Offset: var offset } ? $"{symbol}+0x{offset:x}" : null,
+            Registers = registers is not null ? registers.All.ToDictionary(r => r.Key, r => $"0x{r.Value:x}", StringComparer.Ordinal)
+                : facts.Incident is { Registers.Count: > 0 } said ? said.Registers.DistinctBy(r => r.Key).ToDictionary(r => r.Key, r => $"0x{r.Value:x}", StringComparer.Ordinal) : null,
+            Code = registers is not null && kernel is { Machine: Machines.X64 } ? Code(registers) : [],
+            Stack = stack,
+            Source = fromMemory ? "memory" : "log",
+        };
+    }
+
+    public ReportFault? Fault() => facts.FaultAddress is { } address
+        ? new ReportFault($"0x{address:x}", facts.Access, facts.Address?.Words ?? "an address where nothing is mapped, or that may not be used so")
+        : null;
+
+    private IReadOnlyList<ReportFrame> Logged() => facts.Incident is null ? []
+        : [.. facts.Incident.Trace.Select(f => new ReportFrame(null, f.Name.Length > 0 ? f.Name : null, (long)f.Offset, f.Module, f.IsReliable, f.IsReliable ? "log" : "scan"))];
+
+    private static IReadOnlyList<string> Code(FrameRegisters registers)
+    {
+        _ = registers;
+        return [];
+    }
+}
