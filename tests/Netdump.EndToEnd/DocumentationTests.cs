@@ -10,6 +10,7 @@ public partial class DocumentationTests
     private const string Send = "netdump send vmcore --classic --server 127.0.0.1:6666";
 
     private const string Filter = "netdump filter vmcore vmcore.small";
+    private const string Report = "netdump report vmcore | head -n 20";
     private const string Dmesg = "netdump dmesg vmcore.small | grep 'Kernel panic'";
 
     /// <summary>Commands of the README and the tests that run them.</summary>
@@ -19,8 +20,9 @@ public partial class DocumentationTests
         ["make test"] = "the run that this test is a part of",
         [Server] = nameof(The_tour_of_server_and_send_works_as_written),
         [Send] = nameof(The_tour_of_server_and_send_works_as_written),
-        [Filter] = nameof(The_tour_of_filter_and_dmesg_works_as_written),
-        [Dmesg] = nameof(The_tour_of_filter_and_dmesg_works_as_written),
+        [Report] = nameof(The_tour_of_report_filter_and_dmesg_works_as_written),
+        [Filter] = nameof(The_tour_of_report_filter_and_dmesg_works_as_written),
+        [Dmesg] = nameof(The_tour_of_report_filter_and_dmesg_works_as_written),
         // The guest's init shows and runs these.
         ["cat /etc/netdump.conf"] = nameof(KernelCrashTests),
         ["netdump start"] = nameof(KernelCrashTests),
@@ -49,6 +51,7 @@ public partial class DocumentationTests
         Assert.Matches(@"server  \| \[#.* % of [\d.]+ MiB", demo.Output);
         Assert.Matches(@"arrived:\n  \d+K\tdemo/crash/127\.0\.0\.1-[^/]*/log\n  \d+M\tdemo/crash/127\.0\.0\.1-[^/]*/vmcore\n", demo.Output);
         Assert.Matches(@"\d+:\[ +\d+\.\d+\] Kernel panic - not syncing: sysrq triggered crash", demo.Output.Split("the panic, from")[1]);
+        Assert.Contains("VERDICT   Crashed on purpose: init (PID 1) wrote to /proc/sysrq-trigger.", demo.Output.Split("what happened, from")[1], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -71,12 +74,12 @@ public partial class DocumentationTests
     }
 
     [Fact]
-    public void The_tour_of_filter_and_dmesg_works_as_written()
+    public void The_tour_of_report_filter_and_dmesg_works_as_written()
     {
         string scratch = Workspace.Scratch();
         File.CreateSymbolicLink(Path.Combine(scratch, "vmcore"), SharedData.FullCore);
         string readme = File.ReadAllText(Path.Combine(Workspace.Root, "README.md"));
-        foreach (string line in (string[])[Filter, Dmesg])
+        foreach (string line in (string[])[Report, Filter, Dmesg])
         {
             using Command command = new("sh", ["-c", line], scratch, Environment);
             int exit = command.WaitForExit(TimeSpan.FromMinutes(2));

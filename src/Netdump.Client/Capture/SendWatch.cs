@@ -18,6 +18,9 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
     private bool _firstPage;
     private bool _lastPage;
 
+    /// <summary>Which start of the child this is, from 1.</summary>
+    public int Start => start;
+
     /// <summary>Adds bytes that were moved.</summary>
     public void Moved(ulong bytes)
     {

@@ -76,11 +76,14 @@ public sealed class Worker
         if (dump.LogTrouble is { } trouble) _console.Say($"the dead kernel's log cannot be sent: {trouble}");
         if (_manifest.Digest)
             _console.Say($"{Vmcore} is {dump.File.Bytes.Length} bytes, xxh128 {VmcoreDigest.Compute(dump.File.Bytes, mapped: true, _watch.Moved)}");
-        return Send(dump) ? CaptureExit.Done : CaptureExit.Failed;
+        // A child that was lost may have been lost by this: the next one leaves it out.
+        Diagnosis? diagnosis = _watch.Start == 1 ? Diagnosis.Make(Vmcore, _console.Say) : null;
+        if (diagnosis is not null) _console.Reached("the crash was looked at");
+        return Send(dump, diagnosis) ? CaptureExit.Done : CaptureExit.Failed;
     }
 
     /// <summary>Tries until a server has taken the dump; pid 1 ends it when nothing moves.</summary>
-    private bool Send(DumpSource dump)
+    private bool Send(DumpSource dump, Diagnosis? diagnosis)
     {
         using RouteNetlink netlink = new();
         using KernelMessages messages = KernelMessages.Open();
@@ -92,6 +95,7 @@ public sealed class Worker
             FilterNote = _console.Say,
             Magic = Guid.TryParse(_manifest.BootId, out Guid boot) ? SendOptions.MagicOf(boot) : 0,
             CaptureMessages = messages.Read,
+            State = diagnosis is null ? null : diagnosis.State,
             ProgressInterval = SendWatch.Interval,
         };
         TimeSpan pause = FirstPause;

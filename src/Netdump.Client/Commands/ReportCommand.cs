@@ -36,9 +36,7 @@ internal static class ReportCommand
             CrashReport report = Build(dump);
             if (p.GetValue(json))
             {
-                using Stream output = Console.OpenStandardOutput();
-                ReportJson.Write(output, report);
-                output.Write("\n"u8);
+                Console.Out.WriteLine(ReportJson.Text(report));
             }
             else if (p.GetValue(html))
             {

@@ -45,6 +45,15 @@ public sealed class ReportBuilder
         return report with { Quality = report.Quality with { Seconds = Math.Round(time.GetElapsedTime(began).TotalSeconds, 3) } };
     }
 
+    /// <summary>Title and signature of a dump's crash alone: what a capture kernel has time for.</summary>
+    /// <param name="dump">The dump; the caller keeps it open.</param>
+    public static CrashSignature Identify(VmcoreFile dump)
+    {
+        ReportBuilder builder = new(dump, null);
+        TaskReport? tasks = builder._kernel is { } kernel ? builder.Part("tasks", () => new TaskReport(kernel, new StackReport(kernel)), null) : null;
+        return CrashFactsReader.Read(builder._kernel, builder._log, tasks, builder._gaps).Signature;
+    }
+
     private CrashReport Build(string tool)
     {
         StackReport? stacks = _kernel is null ? null : new StackReport(_kernel);

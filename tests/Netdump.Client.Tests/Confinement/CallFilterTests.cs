@@ -96,6 +96,6 @@ public class CallFilterTests
 
     [Fact]
     public void Every_call_has_an_answer() =>
-        Gen.Select(Gen.Bool, Gen.UInt, Gen.OneOf(Gen.OneOfConst(X64, Arm64), Gen.UInt), Gen.UInt).Sample((arm, number, architecture, first) =>
+        Gen.Select(Gen.Bool, Gen.UInt, Gen.OneOf(Gen.Const(X64), Gen.Const(Arm64), Gen.UInt), Gen.UInt).Sample((arm, number, architecture, first) =>
             Answer(arm, number, architecture, first) is Allow or Kill or NotPermitted or NotImplemented);
 }

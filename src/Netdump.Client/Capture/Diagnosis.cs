@@ -1,0 +1,65 @@
+using Netdump.Kernel;
+using Netdump.Kernel.Incidents;
+using Netdump.Kernel.Report;
+using Netdump.Kernel.Tasks;
+using Netdump.Vmcore;
+
+namespace Netdump.Client.Capture;
+
+/// <summary>
+/// What the dead kernel's memory says, before its dump goes out: title and signature of the crash, and the list of tasks. None of it may cost the
+/// dump: it works on an opening of its own, beside the sender, and whatever goes wrong is one line.
+/// </summary>
+internal sealed class Diagnosis
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15); // a machine under emulation is that slow
+
+    private readonly string _path;
+    private CrashSignature? _signature;
+
+    private Diagnosis(string path) => _path = path;
+
+    /// <summary>Finds title and signature and says them; gives up waiting when that takes long.</summary>
+    /// <param name="path">The dump.</param>
+    /// <param name="say">Takes a line.</param>
+    /// <param name="limit">How long is waited; null for what suits a capture kernel.</param>
+    public static Diagnosis Make(string path, Action<string> say, TimeSpan? limit = null)
+    {
+        Diagnosis diagnosis = new(path);
+        Exception? failure = null;
+        Thread thread = new(() =>
+        {
+            try
+            {
+                using VmcoreFile dump = VmcoreFile.Open(path);
+                diagnosis._signature = ReportBuilder.Identify(dump);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        })
+        { IsBackground = true, Name = "diagnosis" };
+        thread.Start();
+        if (!thread.Join(limit ?? Limit))
+            say("what crashed is not found out yet: the dump goes out without");
+        else if (failure is not null)
+            say($"what crashed cannot be found out here: {failure.Message}");
+        else
+            say(diagnosis.Title);
+        return diagnosis;
+    }
+
+    /// <summary>The crash in one line.</summary>
+    private string Title => _signature is { } signature ? $"crash: {signature.Title} ({signature.Id})" : "crash: not identified";
+
+    /// <summary>Title, signature and the tasks as SysRq-t prints them, made while they are taken.</summary>
+    public IEnumerable<string> State()
+    {
+        if (_signature is { } signature)
+            yield return $"netdump: {Title}\nnetdump: signature {signature.Key}\n";
+        using VmcoreFile dump = VmcoreFile.Open(_path);
+        foreach (string task in TaskStateText.Of(new CrashedKernel(dump)))
+            yield return task;
+    }
+}
