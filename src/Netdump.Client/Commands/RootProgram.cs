@@ -30,6 +30,7 @@ public static class RootProgram
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(),
             ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
+            StructCommand.Create(), MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);

@@ -125,6 +125,15 @@ public readonly struct KernelObject
         }
     }
 
+    /// <summary>A structure's own member by its number, nameless ones among them.</summary>
+    internal KernelObject MemberAt(int index)
+    {
+        if (_types is null)
+            return default;
+        var id = Resolved.MemberAt(index, out var offset, out var bits);
+        return new KernelObject(_types, id, unchecked(Address + offset / 8), (int)(offset % 8), bits);
+    }
+
     /// <summary>The same address as another type; one that does not exist when there is no such type.</summary>
     public KernelObject Cast(string structure) => _types?.At(structure, Address) ?? default;
 
