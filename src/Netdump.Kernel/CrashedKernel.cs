@@ -24,10 +24,16 @@ public sealed class CrashedKernel
     /// <param name="dump">The dump; the caller keeps it open.</param>
     /// <exception cref="VmcoreFormatException">Another machine than x86_64 and arm64, or the dump lacks what reading kernel memory needs.</exception>
     public CrashedKernel(VmcoreFile dump)
+        : this(dump, dump.OpenKernelMemory())
+    {
+    }
+
+    /// <summary>Begins an analysis of other memory than the dump's, which a test has changed.</summary>
+    internal CrashedKernel(VmcoreFile dump, KernelMemory memory)
     {
         Dump = dump;
         Info = dump.RequireInfo();
-        Memory = dump.OpenKernelMemory();
+        Memory = memory;
         _symbols = new(OpenSymbols, isThreadSafe: false);
         _types = new(OpenTypes, isThreadSafe: false);
         _unwinder = new(() => Unwind.Unwinder.Open(this), isThreadSafe: false);

@@ -44,6 +44,9 @@ public sealed record KernelClock(ulong? Jiffies, int? Hz, DateTimeOffset? Crashe
     /// <summary>The time between two readings of jiffies, in this kernel's ticks.</summary>
     public TimeSpan? OfTicks(ulong ticks) => Hz is { } hz ? TimeSpan.FromTicks((long)Math.Min(long.MaxValue, (double)ticks / hz * TimeSpan.TicksPerSecond)) : null;
 
+    /// <summary>Seconds from a reading of jiffies to the crash, negative when it lies ahead; null without <see cref="Jiffies"/> and <see cref="Hz"/>.</summary>
+    public double? SecondsSince(ulong jiffies) => Jiffies is { } now && Hz is > 0 and var hz ? unchecked((long)(now - jiffies)) / (double)hz : null;
+
     // The structure's place moved: tk_core with a lock before it, then struct tk_data, then an array of those.
     private static KernelObject Timekeeper(CrashedKernel kernel)
     {

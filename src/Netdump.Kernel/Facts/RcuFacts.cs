@@ -21,13 +21,13 @@ public sealed record RcuFacts(
     /// <summary>Whether the kernel would have complained of a stall.</summary>
     public bool IsStalled => IsRunning && SecondsToWarning is < 0;
 
-    internal static RcuFacts? Read(TaskSource source, TaskList tasks, Ticks? ticks)
+    internal static RcuFacts? Read(TaskSource source, TaskList tasks, KernelClock clock)
     {
         if (source.Symbols is not { } symbols || source.Types is not { } types || !symbols.TryFind("rcu_state", out var state)
             || Field.Of(types, "rcu_state", "gp_seq").Read(source.Memory, state) is not { } sequence)
             return null;
         var isRunning = (sequence & 3) != 0;
-        double? Since(string member) => ticks is { } t && Field.Of(types, "rcu_state", member).Read(source.Memory, state) is > 0 and var at ? t.SecondsSince(at) : null;
+        double? Since(string member) => Field.Of(types, "rcu_state", member).Read(source.Memory, state) is > 0 and var at ? clock.SecondsSince(at) : null;
         var started = Since("gp_start");
         var toWarning = -Since("jiffies_stall");
         List<int> missing = [];

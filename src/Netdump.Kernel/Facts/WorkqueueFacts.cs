@@ -40,7 +40,7 @@ public sealed record WorkqueueFacts(IReadOnlyList<WorkerPool> Pools)
     /// <summary>The pools whose work does not get on.</summary>
     public IEnumerable<WorkerPool> Stalled => Pools.Where(p => p.IsStalled);
 
-    internal static WorkqueueFacts? Read(TaskSource source, TaskList tasks, Ticks? ticks)
+    internal static WorkqueueFacts? Read(TaskSource source, TaskList tasks, KernelClock clock)
     {
         const string Pool = "worker_pool";
         if (source.Symbols is not { } symbols || source.Types is not { } types || types.SizeOf(Pool) is not (> 0 and var size))
@@ -70,7 +70,7 @@ public sealed record WorkqueueFacts(IReadOnlyList<WorkerPool> Pools)
                 continue;
             pools.Add(new WorkerPool(
                 pool, (int)number, (int)(cpu.ReadSigned(memory, pool) ?? -1), pending, first,
-                ticks is { } t && progress.Read(memory, pool) is { } since ? Math.Max(t.SecondsSince(since), 0) : null,
+                progress.Read(memory, pool) is { } since && clock.SecondsSince(since) is { } age ? Math.Max(age, 0) : null,
                 (int)(workers.ReadSigned(memory, pool) ?? 0), (int)(idle.ReadSigned(memory, pool) ?? 0), [.. busy[pool]]));
         }
         return new WorkqueueFacts([.. pools.OrderBy(p => p.Id)]);

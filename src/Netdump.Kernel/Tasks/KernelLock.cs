@@ -55,8 +55,13 @@ public sealed record KernelLock(
 /// <param name="Function">Name of the function the task waits in; null when its stack cannot be read.</param>
 public sealed record TaskWait(KernelTask Task, WaitKind Kind, string Words, KernelLock? Lock, ulong Record, string? Function)
 {
-    /// <summary>The task that has to go on first, as far as the dump tells; null for none.</summary>
-    public KernelTask? WaitsFor => Lock is { Hold: LockHold.Owner or LockHold.LastHolder or LockHold.Readers } held && held.Owner != Task ? held.Owner : null;
+    /// <summary>The task that has to go on first, as far as the dump tells; null for none. A task can wait for a lock that it holds itself.</summary>
+    public KernelTask? WaitsFor => Lock switch
+    {
+        { Hold: LockHold.Owner } held => held.Owner,
+        { Hold: LockHold.LastHolder or LockHold.Readers } held when held.Owner != Task => held.Owner,
+        _ => null,
+    };
 
     /// <summary>Whether it is certain that <see cref="WaitsFor"/> holds the lock: not for readers and counting semaphores.</summary>
     public bool IsCertain => Lock is { Hold: LockHold.Owner };

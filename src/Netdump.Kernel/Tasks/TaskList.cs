@@ -11,7 +11,6 @@ public sealed class TaskList
     private IReadOnlyList<RunQueue>? _runQueues;
     private ILookup<int, KernelTask>? _threads;
     private WaitTable? _waits;
-    private IReadOnlyList<ZoneFacts>? _zones;
 
     internal TaskList(TaskSource source)
     {
@@ -62,17 +61,14 @@ public sealed class TaskList
     /// <summary>What blocked tasks wait for.</summary>
     public WaitTable Waits => _waits ??= new WaitTable(_source, this);
 
-    /// <summary>The zones of physical memory; empty when they cannot be read.</summary>
-    public IReadOnlyList<ZoneFacts> Zones => _zones ??= ZoneFacts.ReadAll(_source);
-
     /// <summary>Pages of memory that the machine had, which crash's shares are shares of; 0 when that cannot be read.</summary>
-    public long PresentPages => Zones.Sum(z => z.Present);
+    public long PresentPages => (long)(_source.Kernel.Facts.Memory.PresentPages ?? 0);
 
     /// <summary>How RCU was doing; null when it cannot be told.</summary>
-    public RcuFacts? Rcu => RcuFacts.Read(_source, this, Ticks.Read(_source));
+    public RcuFacts? Rcu => RcuFacts.Read(_source, this, _source.Kernel.Facts.Clock);
 
     /// <summary>What the workqueues were doing; null when it cannot be told.</summary>
-    public WorkqueueFacts? Workqueues => WorkqueueFacts.Read(_source, this, Ticks.Read(_source));
+    public WorkqueueFacts? Workqueues => WorkqueueFacts.Read(_source, this, _source.Kernel.Facts.Clock);
 
     /// <summary>What the watchdogs had noted, and who kept a processor; null when it cannot be told.</summary>
     public WatchdogFacts? Watchdogs => WatchdogFacts.Read(_source, this);

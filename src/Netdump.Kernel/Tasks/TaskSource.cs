@@ -11,19 +11,17 @@ internal sealed class TaskSource
     private ProcessorTasks? _processors;
 
     public TaskSource(CrashedKernel kernel)
-        : this(kernel.Memory, kernel.Symbols, kernel.Types, kernel.Machine, kernel.Gaps) => Kernel = kernel;
-
-    public TaskSource(KernelMemory memory, KernelSymbols? symbols, KernelTypes? types, ushort machine, Gaps gaps)
     {
-        Memory = memory;
-        Symbols = symbols;
-        Types = types;
-        Machine = machine;
-        Gaps = gaps;
-        Layout = new TaskLayout(types);
+        Kernel = kernel;
+        Memory = kernel.Memory;
+        Symbols = kernel.Symbols;
+        Types = kernel.Types;
+        Machine = kernel.Machine;
+        Gaps = kernel.Gaps;
+        Layout = new TaskLayout(Types);
     }
 
-    public CrashedKernel? Kernel { get; }
+    public CrashedKernel Kernel { get; }
 
     public KernelMemory Memory { get; }
 

@@ -40,7 +40,7 @@ internal sealed class TaskStacks(TaskSource source)
         if (source.Symbols is not { } symbols || task.IsDead || task.IsOnProcessor)
             return [];
         List<(string, ulong)> functions = [];
-        if (source.Kernel?.Unwinder is { } unwinder)
+        if (source.Kernel.Unwinder is { } unwinder)
             foreach (StackFrame frame in unwinder.OfSleeping(task.Address).Frames)
             {
                 if (frame.Kind is not (FrameKind.User or FrameKind.Guess)
