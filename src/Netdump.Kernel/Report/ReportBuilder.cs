@@ -140,12 +140,13 @@ public sealed class ReportBuilder
     private LogAnalysis ReadLog(Stream? console)
     {
         string reason;
+        LogAnalysis? own = null;
         try
         {
-            List<ConsoleLine> lines = [.. ConsoleLine.Of(_dump.OpenLog().Records())];
-            if (lines.Count > 0)
-                return LogAnalysis.Of(lines);
-            reason = "it is empty";
+            own = LogAnalysis.Of(ConsoleLine.Of(_dump.OpenLog().Records()));
+            if (own.Cause is not null || console is null)
+                return own;
+            reason = "no crash is in it"; // of a dump that broke off the end may be missing, and the console had it
         }
         catch (Exception failure) when (failure is VmcoreFormatException or IOException)
         {
@@ -156,8 +157,11 @@ public sealed class ReportBuilder
             _gaps.Add(LogThing, reason);
             return LogAnalysis.Of([]);
         }
+        LogAnalysis said = LogAnalysis.Of(ConsoleLine.Of(new StreamReader(console, Encoding.UTF8)));
+        if (own is { Lines: > 0 } && said.Cause is null)
+            return own;
         _gaps.Add(LogThing, $"{reason}; the console's lines stand for it");
-        return LogAnalysis.Of(ConsoleLine.Of(new StreamReader(console, Encoding.UTF8)));
+        return said;
     }
 
     private ReportQuality Quality() => new()

@@ -32,6 +32,25 @@ internal sealed class KdumpPart
     public bool HoldsDescriptors =>
         DescriptorOfRank(Stored.Rank(Header.EndPage)) <= Bytes.Length;
 
+    /// <summary>Where the data of the last pages ends by their descriptors: writers put pages in order, so a file that was cut short ends before.</summary>
+    public long DataEnd()
+    {
+        const int Last = 256;
+        var end = DescriptorOfRank(Stored.Rank(Header.EndPage));
+        var at = Math.Max(Header.DescriptorOffset, end - Last * PageDescriptor.Length);
+        var buffer = new byte[Last * PageDescriptor.Length];
+        var got = Bytes.Read(at, buffer.AsSpan(0, (int)Math.Max(0, end - at)));
+        var needed = end;
+        for (var i = 0; i + PageDescriptor.Length <= got; i += PageDescriptor.Length)
+        {
+            var descriptor = PageDescriptor.Parse(buffer.AsSpan(i), Header.IsBigEndian);
+            // What contradicts the format says nothing of the file's length.
+            if (!descriptor.IsLost && descriptor.Trouble(Header.BlockSize) is null && descriptor.Offset < long.MaxValue / 2)
+                needed = Math.Max(needed, (long)descriptor.Offset + descriptor.Size);
+        }
+        return needed;
+    }
+
     /// <summary>Goes through the table of pages: how many have their bytes in the file, and how many of these share the zero page.</summary>
     public (ulong There, ulong Zero) CountDescriptors(int pageSize)
     {

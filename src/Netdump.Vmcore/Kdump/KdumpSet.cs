@@ -23,7 +23,7 @@ internal sealed class KdumpSet
     public bool IsMarkedIncomplete => Array.Exists(Parts, static p => p.Header.IsMarkedIncomplete);
 
     /// <summary>Bytes the first part that is cut short should have at least; the length of the first when none is.</summary>
-    public long LengthNeeded => First.HoldsDescriptors ? 0 : First.Bytes.Length + 1;
+    public long LengthNeeded => First.HoldsDescriptors ? First.DataEnd() : First.Bytes.Length + 1;
 
     /// <summary>Opens the headers of all files and checks that they are one dump.</summary>
     /// <exception cref="VmcoreFormatException">A file is no kdump file, is given twice, or is of another dump.</exception>
