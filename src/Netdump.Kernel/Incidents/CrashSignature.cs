@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Netdump.Kernel.Incidents;
@@ -24,7 +23,7 @@ public sealed record CrashSignature(int Version, string Id, string Key, string T
     public static CrashSignature Of(string word, IReadOnlyList<string> frames, string? panicText = null, string? title = null)
     {
         string key = frames.Count > 0 ? $"v1|{word}|{string.Join('|', frames)}" : $"v1|{word}|{Generic(panicText ?? "")}";
-        string id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)).AsSpan(0, 8));
+        string id = Convert.ToHexStringLower(Sha256.Of(Encoding.UTF8.GetBytes(key)).AsSpan(0, 8));
         return new(CurrentVersion, id, key, title ?? TitleOf(word, frames), word, frames, frames.Count > 0 ? $"{word}|{frames[0]}" : word);
     }
 
