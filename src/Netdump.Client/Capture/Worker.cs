@@ -79,7 +79,18 @@ public sealed class Worker
         // A child that was lost may have been lost by this: the next one leaves it out.
         Diagnosis? diagnosis = _watch.Start == 1 ? Diagnosis.Make(Vmcore, _console.Say) : null;
         if (diagnosis is not null) _console.Reached("the crash was looked at");
-        return Send(dump, diagnosis) ? CaptureExit.Done : CaptureExit.Failed;
+        bool isSent = Send(dump, diagnosis);
+        if (Peak() is { } peak) _console.Say($"at most {peak >> 10} MiB of memory were resident");
+        return isSent ? CaptureExit.Done : CaptureExit.Failed;
+    }
+
+    // VmHWM of /proc/PID/status, in KiB: what crashkernel= has to leave room for.
+    private static long? Peak()
+    {
+        foreach (string line in File.ReadLines("/proc/self/status"))
+            if (line.StartsWith("VmHWM:", StringComparison.Ordinal) && long.TryParse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), out long kibibytes))
+                return kibibytes;
+        return null;
     }
 
     /// <summary>Tries until a server has taken the dump; pid 1 ends it when nothing moves.</summary>
