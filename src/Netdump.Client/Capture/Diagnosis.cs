@@ -47,6 +47,7 @@ internal sealed class Diagnosis
             say($"what crashed cannot be found out here: {failure.Message}");
         else
             say(diagnosis.Title);
+        GiveBack();
         return diagnosis;
     }
 
@@ -62,4 +63,7 @@ internal sealed class Diagnosis
         foreach (string task in TaskStateText.Of(new CrashedKernel(dump)))
             yield return task;
     }
+
+    // Symbols and types are not needed again before the server asks for the tasks; the sender's buffers come meanwhile.
+    private static void GiveBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 }
