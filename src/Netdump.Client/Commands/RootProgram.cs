@@ -20,6 +20,7 @@ public static class RootProgram
           netdump report vmcore      says what happened, out of a dump alone
           netdump info vmcore        says of which kernel a dump is, and whether it is complete
           netdump dmesg vmcore       prints the log of the kernel that died
+          netdump shell vmcore       asks such questions one after the other
           netdump filter vmcore small  writes it anew without free pages, cache and data of processes
         """;
 
@@ -31,6 +32,7 @@ public static class RootProgram
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(),
             ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
             StructCommand.Create(), MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(),
+            SymCommand.Create(), ModCommand.Create(), ShellCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);

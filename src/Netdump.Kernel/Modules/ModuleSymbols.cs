@@ -67,11 +67,16 @@ internal sealed class ModuleSymbols
     public IEnumerable<KernelSymbol> All(string module)
     {
         for (var i = 0; i < _values.Length; i++)
-        {
-            var (letter, name) = ((char)_letters[i], Encoding.UTF8.GetString(NameOf(i)));
-            letter = _exported is not null && _exported.Contains((_values[i], name)) ? char.ToUpperInvariant(letter) : char.ToLowerInvariant(letter);
-            yield return new(_values[i], letter, name, module);
-        }
+            yield return new(_values[i], Letter(i), Encoding.UTF8.GetString(NameOf(i)), module);
+    }
+
+    /// <summary>The type letter of a symbol as /proc/kallsyms has it: in capitals when the module exports it.</summary>
+    public char Letter(int symbol)
+    {
+        var letter = (char)_letters[symbol];
+        return _exported is not null && _exported.Contains((_values[symbol], Encoding.UTF8.GetString(NameOf(symbol))))
+            ? char.ToUpperInvariant(letter)
+            : char.ToLowerInvariant(letter);
     }
 
     /// <summary>The symbol that an address of the module belongs to.</summary>

@@ -106,19 +106,20 @@ public sealed class KernelSymbols
         return symbol >= 0;
     }
 
-    /// <summary>All addresses of a name: the image's in the order of /proc/kallsyms, then those of modules.</summary>
-    public IReadOnlyList<ulong> FindAll(string name)
+    /// <summary>All addresses of a name: see <see cref="Find"/>.</summary>
+    public IReadOnlyList<ulong> FindAll(string name) => [.. Find(name).Select(symbol => symbol.Address)];
+
+    /// <summary>All symbols of a name: the image's in the order of /proc/kallsyms, then those of modules.</summary>
+    public IEnumerable<KernelSymbol> Find(string name)
     {
-        var found = new List<ulong>();
         if (!IsSearchable(name))
-            return found;
+            yield break;
         var bytes = Encoding.UTF8.GetBytes(name);
         for (var symbol = _image.Names.Find(bytes); symbol >= 0; symbol = _image.Names.Find(bytes, symbol))
-            found.Add(_image[symbol]);
+            yield return new(_image[symbol], _image.Names.Letter(symbol), name, null);
         foreach (var module in Modules ?? Enumerable.Empty<KernelModule>())
             for (var symbol = module.Table.Find(bytes); symbol >= 0; symbol = module.Table.Find(bytes, symbol))
-                found.Add(module.Table[symbol]);
-        return found;
+                yield return new(module.Table[symbol], module.Table.Letter(symbol), name, module.Name);
     }
 
     /// <summary>The symbol an address lies in, as the kernel decides it: the first of the aliases, up to the next different address.</summary>
