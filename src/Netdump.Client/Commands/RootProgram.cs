@@ -21,6 +21,7 @@ public static class RootProgram
           netdump info vmcore        says of which kernel a dump is, and whether it is complete
           netdump dmesg vmcore       prints the log of the kernel that died
           netdump shell vmcore       asks such questions one after the other
+          netdump bt vmcore          prints the stack of the task that panicked
           netdump filter vmcore small  writes it anew without free pages, cache and data of processes
         """;
 
@@ -30,7 +31,7 @@ public static class RootProgram
         var root = new RootCommand(Description)
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(),
-            ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
+            ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), BtCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
             StructCommand.Create(), MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(),
             SymCommand.Create(), ModCommand.Create(), ShellCommand.Create(),
         };

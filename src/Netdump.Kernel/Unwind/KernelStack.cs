@@ -55,6 +55,9 @@ public sealed class KernelStack
     /// <summary>The registers at a frame of kind Registers or User; null when they are not known.</summary>
     public FrameRegisters? RegistersAt(int frame) => _registers.GetValueOrDefault(frame);
 
+    /// <summary>The same stack without the process's own frame.</summary>
+    public KernelStack WithoutUser() => Frames.Count > 0 && Frames[^1].Kind == FrameKind.User ? new([.. Frames.SkipLast(1)], _registers, Stopped) : this;
+
     /// <summary>A stack without frames.</summary>
     internal static KernelStack None(string why) => new([], new Dictionary<int, FrameRegisters>(), why);
 }
