@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Netdump.Kernel.Incidents;
 using Netdump.Vmcore.Log;
 
 namespace Netdump.Client.Commands;
@@ -13,6 +14,8 @@ internal static class DmesgCommand
         netdump dmesg vmcore | less
         netdump dmesg vmcore.zst -x | grep ':err'
         netdump dmesg vmcore --json | jq -r 'select(.level < 4) | .text'
+        netdump dmesg vmcore --analyse                  what crashed, and every incident in the log
+        netdump dmesg console.log --analyse --json      the same of a text: a serial console's, dmesg's, netconsole's
         netdump dmesg vmcore --format makedumpfile      as makedumpfile --dump-dmesg prints it
         """;
 
@@ -28,26 +31,45 @@ internal static class DmesgCommand
         format.AcceptOnlyFromAmong(StringComparer.Ordinal, "dmesg", "makedumpfile", "crash");
         var decode = new Option<bool>("--decode", "-x") { Description = "Facility, level and caller before each line" };
         var uncommitted = new Option<bool>("--uncommitted") { Description = "Also records whose writer died inside, marked" };
-        var json = new Option<bool>("--json") { Description = "One JSON object a record and line" };
+        var analyse = new Option<bool>("--analyse") { Description = "What crashed and which incidents the log tells of, instead of the log; FILE may be a text, too" };
+        var json = new Option<bool>("--json") { Description = "One JSON object a record and line; with --analyse one for all" };
         var command = new CommandWithExamples(
             "dmesg", "Prints the dead kernel's log, found by nothing but what is in the dump. Torn records are marked. Exit code 1 when there is no log.", Examples)
         {
-            files, format, decode, uncommitted, json,
+            files, format, decode, uncommitted, analyse, json,
         };
         command.Validators.Add(r =>
         {
             if ((r.GetValue(json) || r.GetValue(decode)) && r.GetValue(format) != LogFormat.Dmesg)
                 r.AddError("--json and --decode are forms of their own: leave --format out.");
+            if (r.GetValue(analyse) && (r.GetValue(decode) || r.GetValue(uncommitted) || r.GetValue(format) != LogFormat.Dmesg))
+                r.AddError("--analyse prints no records: leave --decode, --uncommitted and --format out.");
         });
         command.SetAction(p =>
         {
             var paths = p.GetRequiredValue(files);
+            if (p.GetValue(analyse))
+            {
+                var log = LogText.Analyse(paths);
+                if (p.GetValue(json))
+                    WriteJson(log);
+                else
+                    LogAnalysisPrinter.Print(log, Console.Out);
+                return 0;
+            }
             using var dump = DumpArgument.Open(paths);
             var records = DumpArgument.Explain(string.Join(", ", paths), dump.OpenLog).Records(p.GetValue(uncommitted));
             Print(records, new LogPrinter(p.GetValue(json) ? LogFormat.Json : p.GetValue(format), p.GetValue(decode), dump.Machine), Console.Out);
             return 0;
         });
         return command;
+    }
+
+    private static void WriteJson(LogAnalysis log)
+    {
+        using var text = new MemoryStream();
+        LogAnalysisPrinter.PrintJson(log, text);
+        Console.Out.Write($"{Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length)}\n");
     }
 
     // Every form is UTF-8, most of it ASCII. Many records at a time: the console's writer makes a call of each.

@@ -77,6 +77,22 @@ public sealed class DumpCommandTests : IDisposable
     }
 
     [Fact]
+    public void User68_a_text_log_is_analysed_like_a_dumps_log()
+    {
+        string dump = Run("dmesg", SharedData.File("linux-6.1-sysrq", "vmcore.kdump-zlib-d31"), "--analyse").Output;
+        Assert.StartsWith(
+            "title      kernel panic: sysrq triggered crash\nclass      sysrq, asked for\n"
+            + "signature  c387c617f6670a05  v1|sysrq|sysrq_handle_crash|__handle_sysrq|write_sysrq_trigger\n"
+            + "where      line 399, 12.358416 s after boot, CPU 0, init (PID 1), kernel 6.1.0-56-amd64\n", dump, StringComparison.Ordinal);
+        (int exit, string text, _) = Run("dmesg", "--analyse", SharedData.File("linux-6.1-sysrq", "dmesg.txt"));
+        Assert.Equal((0, dump), (exit, text));
+        JsonElement json = JsonDocument.Parse(Run("dmesg", "--analyse", "--json", SharedData.File("linux-6.1-sysrq", "dmesg.txt")).Output).RootElement;
+        Assert.True(json.GetProperty("deliberate").GetBoolean());
+        Assert.Equal("c387c617f6670a05", json.GetProperty("signature").GetProperty("id").GetString());
+        Assert.Equal("init", json.GetProperty("incidents")[0].GetProperty("comm").GetString());
+    }
+
+    [Fact]
     public void Dmesg_prints_the_log_in_all_its_forms()
     {
         File.WriteAllBytes(_dump, SyntheticDump.Make("first words", "two\nlines", "euro \u20ac and \u001b[2J"));
@@ -124,6 +140,7 @@ public sealed class DumpCommandTests : IDisposable
     [InlineData("info", "FILE")]
     [InlineData("dmesg FILE --format json", "json")]
     [InlineData("dmesg FILE --json --format crash", "--format")]
+    [InlineData("dmesg FILE --analyse --decode", "--analyse")]
     public void Wrong_usage_is_exit_code_2(string line, string word)
     {
         (int exit, _, string error) = Run([.. line.Split(' ').Select(w => w == "FILE" ? _dump : w)]);
