@@ -135,7 +135,7 @@ static int netdump_lab_middle_mutex(void *nothing)
 	return 0;
 }
 
-static int netdump_lab_wait_mutex(void *nothing)
+static int netdump_lab_last_mutex(void *nothing)
 {
 	complete(&netdump_lab_step);
 	mutex_lock(&netdump_lab_second_mutex);
@@ -143,7 +143,7 @@ static int netdump_lab_wait_mutex(void *nothing)
 	return 0;
 }
 
-static int netdump_lab_hold_rwsem(void *nothing)
+static int netdump_lab_hold_shared(void *nothing)
 {
 	down_write(&netdump_lab_first_rwsem);
 	netdump_lab_sleep();
@@ -151,7 +151,7 @@ static int netdump_lab_hold_rwsem(void *nothing)
 	return 0;
 }
 
-static int netdump_lab_middle_rwsem(void *nothing)
+static int netdump_lab_middle_shared(void *nothing)
 {
 	down_write(&netdump_lab_second_rwsem);
 	complete(&netdump_lab_step);
@@ -161,7 +161,7 @@ static int netdump_lab_middle_rwsem(void *nothing)
 	return 0;
 }
 
-static int netdump_lab_wait_rwsem(void *nothing)
+static int netdump_lab_last_shared(void *nothing)
 {
 	complete(&netdump_lab_step);
 	down_write(&netdump_lab_second_rwsem);
@@ -185,12 +185,12 @@ static void netdump_lab_chain(int (*hold)(void *), int (*middle)(void *), int (*
 
 static void netdump_lab_mutex_chain(void)
 {
-	netdump_lab_chain(netdump_lab_hold_mutex, netdump_lab_middle_mutex, netdump_lab_wait_mutex);
+	netdump_lab_chain(netdump_lab_hold_mutex, netdump_lab_middle_mutex, netdump_lab_last_mutex);
 }
 
 static void netdump_lab_rwsem_chain(void)
 {
-	netdump_lab_chain(netdump_lab_hold_rwsem, netdump_lab_middle_rwsem, netdump_lab_wait_rwsem);
+	netdump_lab_chain(netdump_lab_hold_shared, netdump_lab_middle_shared, netdump_lab_last_shared);
 }
 
 static void netdump_lab_overflow(void)
