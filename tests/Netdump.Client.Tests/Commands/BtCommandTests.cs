@@ -117,9 +117,9 @@ public sealed class BtCommandTests
     public void An_arm64_stack_shows_the_softirq_stack_and_the_interrupt()
     {
         string output = Run("bt", SharedData.UnpackedPath("linux-6.12-arm64-sysrq", "vmcore.elf.zst"), "-c", "0").Output;
-        Assert.Contains("    <IRQ>\n#0   lab_spin_here+0x8 [labload]\n", output, StringComparison.Ordinal);
+        Assert.Contains("    <IRQ>\n#0   lab_spin_here+0x18 [labload]\n", output, StringComparison.Ordinal);
         Assert.Contains("    </IRQ>\n", output, StringComparison.Ordinal);
-        Assert.Contains("     -- interrupt, at lab_work+0x", output, StringComparison.Ordinal);
+        Assert.Contains("     -- interrupt, at lab_work.constprop.0+0x20 [labload] --", output, StringComparison.Ordinal);
     }
 
     [Theory]
