@@ -29,10 +29,11 @@ namespace Netdump.Client.Commands;
 /// <param name="DumpLevel">The level a kdump-compressed dump was filtered at.</param>
 /// <param name="Pages">Pages by what the file has of them.</param>
 /// <param name="Kinds">Pages in the file by what the kernel used them for; absent unless asked for.</param>
+/// <param name="Inside">What the kernel's memory says; absent when it cannot be read.</param>
 internal sealed record DumpSummary(
     string File, long Bytes, string Format, int? Version, IReadOnlyList<string> Codecs, bool Flattened, string Packing, bool Complete,
     IReadOnlyList<string> Problems, string? Kernel, string? KernelVersion, string? BuildId, string? Host, string? Machine, int Processors,
-    DateTimeOffset? CrashTime, int PageSize, int? DumpLevel, PageCounts Pages, StoredKinds? Kinds)
+    DateTimeOffset? CrashTime, int PageSize, int? DumpLevel, PageCounts Pages, StoredKinds? Kinds, KernelSummary? Inside)
 {
     private static readonly (int Bit, string Name)[] Levels =
         [(1, "zero"), (2, "cache"), (4, "private cache"), (8, "user"), (16, "free")];
@@ -48,7 +49,8 @@ internal sealed record DumpSummary(
             file.Bytes.Path, file.Bytes.Length, file.Kdump is null ? "elf" : "kdump-compressed", file.Kdump?.Version, CodecsOf(file),
             file.Wrapping.IsFlattened, file.Wrapping.Packing switch { Vmcore.Packed.Packing.Zstd => "zstd", Vmcore.Packed.Packing.Gzip => "gzip", _ => "none" },
             file.IsComplete && pages.Lost == 0, ProblemsOf(file, pages), Text(name.Release), Text(name.Version), file.Info?.BuildId, Text(name.Node),
-            Text(name.Machine), file.Processors.Count, file.Info?.CrashTime ?? file.Kdump?.Timestamp, file.PageSize, file.Kdump?.DumpLevel, pages, kinds);
+            Text(name.Machine), file.Processors.Count, file.Info?.CrashTime ?? file.Kdump?.Timestamp, file.PageSize, file.Kdump?.DumpLevel, pages, kinds,
+            KernelSummary.Of(file));
     }
 
     /// <summary>As an operator reads it.</summary>
@@ -81,6 +83,8 @@ internal sealed record DumpSummary(
         Line("  left out", PageLine(Pages.LeftOut));
         if (Pages.Lost > 0)
             Line("  lost", PageLine(Pages.Lost));
+        foreach (var (label, value) in Inside?.Lines ?? [])
+            Line(label, value);
         return text.ToString().TrimEnd('\n');
 
         void Line(string label, string value) => text.Append(label.PadRight(Math.Max(14, label.Length + 1))).Append(value.ReplaceLineEndings(" ")).Append('\n');

@@ -34,6 +34,8 @@ public static class RootProgram
             ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), BtCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
             StructCommand.Create(), MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(),
             SymCommand.Create(), ModCommand.Create(), ShellCommand.Create(),
+            ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
+            StructCommand.Create(), MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(), KmemCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);

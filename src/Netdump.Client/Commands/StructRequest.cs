@@ -14,16 +14,16 @@ namespace Netdump.Client.Commands;
 internal sealed record StructRequest(KernelTypes Types, int TypeId, IReadOnlyList<string> Members, ulong? Address, string? Symbol, int SymbolType)
 {
     // BTF describes per-CPU variables alone; these are the others that people ask for.
-    private static readonly Dictionary<string, string> Variables = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, string> Variables = new (string Name, string Type)[]
     {
-        ["init_task"] = "task_struct", ["init_mm"] = "mm_struct", ["init_net"] = "net", ["init_uts_ns"] = "uts_namespace", ["init_pid_ns"] = "pid_namespace",
-        ["init_user_ns"] = "user_namespace", ["init_cred"] = "cred", ["boot_cpu_data"] = "cpuinfo_x86", ["crashk_res"] = "resource", ["iomem_resource"] = "resource",
-        ["root_task_group"] = "task_group", ["timekeeper_data"] = "tk_data", ["jiffies"] = "long unsigned int", ["jiffies_64"] = "long unsigned int",
-        ["panic_cpu"] = "atomic_t", ["crashing_cpu"] = "int", ["panic_on_oops"] = "int", ["panic_on_warn"] = "int", ["panic_timeout"] = "int",
-        ["system_state"] = "system_states", ["tainted_mask"] = "long unsigned int", ["_totalram_pages"] = "atomic_long_t", ["nr_threads"] = "int",
-        ["modules"] = "list_head", ["super_blocks"] = "list_head", ["slab_caches"] = "list_head", ["sysctl_sched_features"] = "unsigned int",
-        ["hung_task_detect_count"] = "long unsigned int", ["prog_idr"] = "idr", ["sparse_irqs"] = "maple_tree", ["irq_desc_tree"] = "xarray",
-    };
+        ("init_task", "task_struct"), ("init_mm", "mm_struct"), ("init_net", "net"), ("init_uts_ns", "uts_namespace"), ("init_pid_ns", "pid_namespace"),
+        ("init_user_ns", "user_namespace"), ("init_cred", "cred"), ("boot_cpu_data", "cpuinfo_x86"), ("crashk_res", "resource"),
+        ("iomem_resource", "resource"), ("root_task_group", "task_group"), ("timekeeper_data", "tk_data"), ("jiffies", "long unsigned int"),
+        ("jiffies_64", "long unsigned int"), ("panic_cpu", "atomic_t"), ("crashing_cpu", "int"), ("panic_on_oops", "int"), ("panic_on_warn", "int"),
+        ("panic_timeout", "int"), ("system_state", "system_states"), ("tainted_mask", "long unsigned int"), ("_totalram_pages", "atomic_long_t"),
+        ("nr_threads", "int"), ("modules", "list_head"), ("super_blocks", "list_head"), ("slab_caches", "list_head"), ("prog_idr", "idr"),
+        ("sparse_irqs", "maple_tree"), ("irq_desc_tree", "xarray"),
+    }.ToDictionary(v => v.Name, v => v.Type, StringComparer.Ordinal);
 
     /// <summary>Whether the address was given by a symbol's name.</summary>
     public bool IsSymbol => Symbol is not null;

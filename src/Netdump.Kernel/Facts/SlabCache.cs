@@ -88,7 +88,7 @@ internal static class SlabFree
             if (slab != 0)
             {
                 var kept = types.At("kmem_cache_cpu", symbols.OnProcessor(slab, processor));
-                free += Count(types, cache, kept["freelist"].Pointer ?? 0) + OfFrozen(kept.First("slab", "page"));
+                free += (ulong)Walk(types, cache, kept["freelist"].Pointer ?? 0).Count() + OfFrozen(kept.First("slab", "page"));
                 var partial = kept["partial"].Target;
                 for (var i = 0; i < MostSlabs && partial.Exists; i++, partial = partial["next"].Target)
                     free += OfSlab(partial);
@@ -103,6 +103,19 @@ internal static class SlabFree
         return free;
     }
 
+    /// <summary>Whether an object is on one of the lists of free ones: its slab's, or that of a processor that has this slab.</summary>
+    public static bool Contains(CrashedKernel kernel, KernelObject cache, KernelObject slab, ulong wanted)
+    {
+        if (kernel.Types is not { } types)
+            return false;
+        var free = Walk(types, cache, slab["freelist"].Pointer ?? 0).Contains(wanted);
+        if (cache["cpu_slab"].Pointer is { } area && kernel.Symbols is { } symbols)
+            foreach (var processor in symbols.Possible)
+                if (!free && types.At("kmem_cache_cpu", symbols.OnProcessor(area, processor)) is { Exists: true } kept && kept.First("slab", "page").Pointer == slab.Address)
+                    free = Walk(types, cache, kept["freelist"].Pointer ?? 0).Contains(wanted);
+        return free;
+    }
+
     private static string SlabType(KernelTypes types) => types.Find("slab", TypeKind.Struct) != 0 && types.OffsetOf("slab", "inuse") is not null ? "slab" : "page";
 
     private static ulong OfSlab(KernelObject slab) =>
@@ -112,20 +125,18 @@ internal static class SlabFree
     private static ulong OfFrozen(KernelObject slab) => slab.Target is { Exists: true } frozen ? OfSlab(frozen) : 0;
 
     // The list of free objects runs through them; with CONFIG_SLAB_FREELIST_HARDENED each pointer is mixed with a secret and its own swapped address.
-    private static ulong Count(KernelTypes types, KernelObject cache, ulong at)
+    private static IEnumerable<ulong> Walk(KernelTypes types, KernelObject cache, ulong at)
     {
         var offset = cache["offset"].Unsigned ?? 0;
         var secret = cache["random"].Unsigned;
-        var count = 0UL;
-        while (at != 0 && count < MostObjects)
+        for (var count = 0; at != 0 && count < MostObjects; count++)
         {
-            count++;
+            yield return at;
             var place = unchecked(at + offset);
             if (!types.Memory.TryReadUInt64(place, out at))
-                break;
+                yield break;
             if (secret is { } random)
                 at ^= random ^ BinaryPrimitives.ReverseEndianness(place);
         }
-        return count;
     }
 }

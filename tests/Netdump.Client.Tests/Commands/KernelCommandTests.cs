@@ -143,6 +143,64 @@ public sealed class KernelCommandTests
         Assert.Equal(2, Run("struct", FourLevel, "task_struct", "--list", "tasks").Exit);
     }
 
+    [Fact]
+    public void User7_User25_kmem_equals_crash()
+    {
+        Assert.Equal(Golden("kmem_-i"), Run("kmem", FourLevel, "--format", "crash").Output);
+        Assert.Equal(Golden("kmem_-s"), Run("kmem", FourLevel, "--slabs", "--format", "crash").Output);
+        string[] caches = Run("kmem", FourLevel, "--slabs").Output.TrimEnd('\n').Split('\n');
+        Assert.Equal(146, caches.Length);
+        Assert.Matches(" 833 +8k +6.5 MiB  inode_cache$", caches[1]);
+        Assert.Matches("(?m)^huge +10 +20 MiB  of 2 MiB each, 6 free, 0 reserved$", Run("kmem", SharedData.FullCore).Output);
+        JsonElement json = JsonDocument.Parse(Run("kmem", FourLevel, "--json").Output).RootElement;
+        Assert.Equal((43_826, 35_223, 4_308), (Count("totalPages"), Count("freePages"), Count("slabPages")));
+        Assert.Equal(["DMA", "DMA32"], json.GetProperty("zones").EnumerateArray().Take(2).Select(z => z.GetProperty("name").GetString()));
+
+        int Count(string name) => json.GetProperty(name).GetInt32();
+    }
+
+    [Fact]
+    public void Kmem_says_what_an_address_is()
+    {
+        Assert.StartsWith("0xffff8e9b011f8000: lies in the task_struct of init (PID 1); lies 0x0 bytes into an allocated object of cache task_struct at 0xffff8e9b011f8000", Explain("ffff8e9b011f8000"), StringComparison.Ordinal);
+        Assert.Contains("lies in the stack of init (PID 1); lies in the mapped area 0xffffd1d240010000-0xffffd1d240015000, made by kernel_clone+0x", Explain("ffffd1d240013a80"), StringComparison.Ordinal);
+        Assert.Contains("is sysrq_handle_crash+0x16/0x20;", Explain("sysrq_handle_crash+16"), StringComparison.Ordinal);
+        Assert.Contains("lies 0x10 bytes into an allocated object of cache mnt_cache at 0xffff8e9b01a44c80", Explain("ffff8e9b01a44c90"), StringComparison.Ordinal);
+        Assert.Contains("an address of processes", Explain("0x401158"), StringComparison.Ordinal);
+        Assert.Contains("nothing is mapped at", Explain("ffff800000000000"), StringComparison.Ordinal);
+        // The newest layouts: slabs by page type, areas in trees, the mount that is mounted at /.
+        JsonElement json = JsonDocument.Parse(Run("kmem", SharedData.FullCore, "ff3db5c041256d80", "--json").Output).RootElement;
+        Assert.Equal("mnt_cache", json.GetProperty("slab").GetProperty("cache").GetString());
+        Assert.Equal(2, Run("kmem", FourLevel, "ffff8e9b011f8000", "--slabs").Exit);
+
+        static string Explain(string address) => Run("kmem", FourLevel, address).Output;
+    }
+
+    [Fact]
+    public void User3_User4_User33_info_says_what_the_kernel_was_like()
+    {
+        string output = Run("info", FourLevel).Output;
+        foreach (string line in (string[])
+        [
+            "inside        kallsyms present, BTF present, unwinding present\n", "panic         Kernel panic - not syncing: sysrq triggered crash (CPU 1)\n",
+            "uptime        00:00:07, booted 2026-11-23 02:41:45 UTC\n", "load          0.16, 0.03, 0.01\n", "tasks         61\n", "taint         E (unsigned module)\n",
+            "processors    2 x QEMU TCG CPU version 2.5+, 2596 MHz\n", "boot id       6dd9eff0-47df-44d4-964c-0a066a754abd\n",
+        ])
+            Assert.Contains(line, output, StringComparison.Ordinal);
+        Assert.Equal("E  unsigned module\n", Run("info", FourLevel, "--taint").Output);
+        JsonElement inside = JsonDocument.Parse(Run("info", FourLevel, "--json").Output).RootElement.GetProperty("inside");
+        Assert.True(inside.GetProperty("symbols").GetBoolean() && inside.GetProperty("types").GetBoolean() && inside.GetProperty("unwinding").GetBoolean());
+        Assert.Equal("unsigned module", inside.GetProperty("taint")[0].GetProperty("words").GetString());
+        Assert.Equal(61, inside.GetProperty("tasks").GetInt32());
+    }
+
+    [Fact]
+    public void Info_in_the_form_of_crash_is_what_crash_begins_with()
+    {
+        string output = Run("info", FourLevel, "--format", "crash").Output;
+        Assert.Equal(Golden("sys"), output.Replace(FourLevel, "vmcore.kdump", StringComparison.Ordinal));
+    }
+
     private static (int Exit, string Error) Failure((int Exit, string Output, string Error) run) => (run.Exit, run.Error);
 
     private static string Golden(string name) => File.ReadAllText(SharedData.File("linux-6.1-sysrq-4level", $"golden/{name}.txt"));
