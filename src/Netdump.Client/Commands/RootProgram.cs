@@ -30,12 +30,10 @@ public static class RootProgram
     {
         var root = new RootCommand(Description)
         {
-            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), SendCommand.Create(),
-            ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), BtCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
-            StructCommand.Create(), MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(),
-            SymCommand.Create(), ModCommand.Create(), ShellCommand.Create(),
-            ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(), ReadCommand.Create(), FilterCommand.Create(), TestCommand.Create(),
-            StructCommand.Create(), MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(), KmemCommand.Create(),
+            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(),
+            SendCommand.Create(), FilterCommand.Create(), ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(),
+            BtCommand.Create(), SymCommand.Create(), ModCommand.Create(), StructCommand.Create(), ReadCommand.Create(), KmemCommand.Create(),
+            MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(), ShellCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
         ParseResult parsed = root.Parse(args);

@@ -13,7 +13,7 @@ public static class SignatureFrames
     /// <param name="trace">The stack, innermost first, from where the kernel stopped or from the fault's registers.</param>
     public static IReadOnlyList<string> Of(string word, IEnumerable<SignatureFrame> trace)
     {
-        List<SignatureFrame> frames = [.. trace.Where(f => f.IsReliable && f.Name.Length > 0).Take(FarthestLookedAt).Select(f => f with { Name = SignatureNames.Normalise(f.Name) })];
+        List<SignatureFrame> frames = Named(trace);
         int from = FaultingContext(word, frames);
         from = CrashClass.IsHang(word) ? SkipWaits(frames, SkipPanicPath(frames, from)) : SkipHelpers(frames, from);
         List<string> chosen = [];
@@ -24,6 +24,24 @@ public static class SignatureFrames
                 chosen.Add(frame);
         }
         return chosen;
+    }
+
+    // A recursion counts once, however deep: a stack that ran over is full of it.
+    private static List<SignatureFrame> Named(IEnumerable<SignatureFrame> trace)
+    {
+        List<SignatureFrame> frames = [];
+        foreach (SignatureFrame frame in trace)
+        {
+            if (!frame.IsReliable || frame.Name.Length == 0)
+                continue;
+            SignatureFrame named = frame with { Name = SignatureNames.Normalise(frame.Name) };
+            if (frames.Count > 0 && frames[^1].Name == named.Name && frames[^1].Module == named.Module)
+                continue;
+            if (frames.Count == FarthestLookedAt)
+                break;
+            frames.Add(named);
+        }
+        return frames;
     }
 
     // Where an exception or a watchdog's interrupt came, what it interrupted is what matters; what its handling added lies

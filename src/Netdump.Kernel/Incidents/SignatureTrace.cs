@@ -30,8 +30,14 @@ public static class SignatureTrace
     /// <summary>The frames of a signature, from the stack of the processor that crashed; empty when it cannot be walked.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="word">The crash's class.</param>
-    public static IReadOnlyList<string> FramesOfCrash(CrashedKernel kernel, string word)
+    /// <param name="hung">Of hung tasks the PID of the one to blame, whose stack it is then.</param>
+    public static IReadOnlyList<string> FramesOfCrash(CrashedKernel kernel, string word, int? hung = null)
     {
+        if (word == CrashClass.HungTask)
+        {
+            return hung is { } pid && kernel.Tasks.Find(pid) is { } task && kernel.Unwinder is { } walker
+                ? SignatureFrames.Of(word, Of(kernel, walker.Of(task.Address))) : [];
+        }
         int? cpu = kernel.Facts.Panic.CrashingProcessor ?? kernel.Facts.Panic.Processor;
         return cpu is { } number && kernel.Unwinder is { } unwinder ? SignatureFrames.Of(word, Of(kernel, unwinder.OfProcessor(number))) : [];
     }

@@ -1,7 +1,6 @@
 using Netdump.Kernel.Facts;
 using Netdump.Kernel.Incidents;
 using Netdump.Kernel.Tasks;
-using Netdump.Kernel.Unwind;
 using Netdump.Vmcore;
 
 namespace Netdump.Kernel.Report;
@@ -16,7 +15,7 @@ internal static class CrashFactsReader
         var stack = kernel is not null && cpu is { } number ? kernel.Unwinder?.OfProcessor(number) : null;
         KernelTask? task = cpu is { } on ? tasks?.List?.CurrentOf(on) : null;
         var hasCrashed = kernel is null || log.Cause is not null || state is null || state.Processor is not null || state.CrashingProcessor is not null;
-        IReadOnlyList<SignatureFrame> trace = stack is null ? [] : TraceOf(kernel!, stack);
+        IReadOnlyList<SignatureFrame> trace = stack is null ? [] : SignatureTrace.Of(kernel!, stack);
         var word = !hasCrashed ? "none" : log.Class ?? CrashClasses.OfTrace(trace);
         CrashSignature signature = SignatureOf(kernel, log, tasks, word, trace);
         var fault = log.Cause?.FaultAddress;
@@ -48,27 +47,11 @@ internal static class CrashFactsReader
     {
         // What hung is asleep: its stack is its own, not the watchdog's.
         if (word == CrashClass.HungTask && kernel?.Unwinder is { } unwinder)
-            trace = log.Cause?.Pid is { } pid && tasks?.List?.Find(pid) is { } hung ? TraceOf(kernel, unwinder.Of(hung.Address)) : [];
+            trace = log.Cause?.Pid is { } pid && tasks?.List?.Find(pid) is { } hung ? SignatureTrace.Of(kernel, unwinder.Of(hung.Address)) : [];
         IReadOnlyList<string> frames = trace.Count == 0 ? [] : SignatureFrames.Of(word, trace);
         if (frames.Count == 0 && log.Signature is { } logged)
             return logged;
         return CrashSignature.Of(word, frames, log.Cause?.PanicText ?? log.Cause?.Head, log.Title);
-    }
-
-    private static List<SignatureFrame> TraceOf(CrashedKernel kernel, KernelStack stack)
-    {
-        var trace = new List<SignatureFrame>(stack.Frames.Count);
-        foreach (StackFrame frame in stack.Frames)
-        {
-            if (frame.Kind == FrameKind.User)
-                break;
-            var match = default(Symbols.SymbolMatch);
-            _ = kernel.Symbols?.TryResolve(frame.IsReturnAddress ? frame.Pc - 1 : frame.Pc, out match);
-            // A panic saves its registers inside the panic's own functions: no exception came there.
-            var came = frame.Kind == FrameKind.Registers && !(trace.Count == 0 && match.Module is null && SignatureNames.IsPanicPath(match.Name ?? ""));
-            trace.Add(new SignatureFrame(match.Name ?? "", match.Module, frame.IsReliable, came));
-        }
-        return trace;
     }
 
     // From the signature's first frame outwards; without one, from where the last exception came.
