@@ -32,7 +32,7 @@ public static class RootProgram
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(),
             SendCommand.Create(), FilterCommand.Create(), ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(),
-            BtCommand.Create(), SymCommand.Create(), ModCommand.Create(), StructCommand.Create(), ReadCommand.Create(), KmemCommand.Create(),
+            PsCommand.Create(), BtCommand.Create(), RunqCommand.Create(), SymCommand.Create(), ModCommand.Create(), StructCommand.Create(), ReadCommand.Create(), KmemCommand.Create(),
             MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(), ShellCommand.Create(),
         };
         CommandWithExamples.ShowExamples(root);
