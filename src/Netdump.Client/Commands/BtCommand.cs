@@ -28,7 +28,9 @@ internal static class BtCommand
         var json = new Option<bool>("--json") { Description = "For programs" };
         var format = new Option<string>("--format", "-f")
         {
-            Description = "Our own form, or that of the crash utility", HelpName = "text|crash", DefaultValueFactory = _ => "text",
+            Description = "Our own form, or that of the crash utility",
+            HelpName = "text|crash",
+            DefaultValueFactory = _ => "text",
         };
         format.AcceptOnlyFromAmong(StringComparer.Ordinal, "text", "crash");
         var command = new CommandWithExamples(

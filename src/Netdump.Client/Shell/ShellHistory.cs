@@ -50,7 +50,9 @@ internal sealed class ShellHistory
             Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
             using var file = new FileStream(_path, new FileStreamOptions
             {
-                Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             });
             using var text = new StreamWriter(file) { NewLine = "\n" };
             foreach (var line in _lines)

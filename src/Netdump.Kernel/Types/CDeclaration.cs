@@ -12,8 +12,13 @@ public static class CDeclaration
     // BTF has the names of DWARF; people write the others, as gdb prints them.
     private static readonly Dictionary<string, string> Integers = new(StringComparer.Ordinal)
     {
-        ["long unsigned int"] = "unsigned long", ["long int"] = "long", ["short unsigned int"] = "unsigned short", ["short int"] = "short",
-        ["long long unsigned int"] = "unsigned long long", ["long long int"] = "long long", ["__int128 unsigned"] = "unsigned __int128",
+        ["long unsigned int"] = "unsigned long",
+        ["long int"] = "long",
+        ["short unsigned int"] = "unsigned short",
+        ["short int"] = "short",
+        ["long long unsigned int"] = "unsigned long long",
+        ["long long int"] = "long long",
+        ["__int128 unsigned"] = "unsigned __int128",
     };
 
     /// <summary>Declares a name with a type.</summary>

@@ -16,8 +16,15 @@ public class ReportFormTests
         Host = new("web-17", "6dd9eff0-47df-44d4-964c-0a066a754abd", "QEMU Standard PC", "a processor"),
         Kernel = new()
         {
-            Release = "6.1.0-56-amd64", Version = "#1 SMP", Machine = "x86_64", BuildId = "eb4fbcd037e7aabb", CommandLine = "ro quiet <b>",
-            Taint = ["O", "E"], TaintWords = ["out-of-tree module (O)", "unsigned module (E)"], KaslrOffset = 0x200000, CrashKernel = 96 << 20,
+            Release = "6.1.0-56-amd64",
+            Version = "#1 SMP",
+            Machine = "x86_64",
+            BuildId = "eb4fbcd037e7aabb",
+            CommandLine = "ro quiet <b>",
+            Taint = ["O", "E"],
+            TaintWords = ["out-of-tree module (O)", "unsigned module (E)"],
+            KaslrOffset = 0x200000,
+            CrashKernel = 96 << 20,
         },
         Time = new(new DateTimeOffset(2026, 11, 23, 2, 41, 53, TimeSpan.Zero), new DateTimeOffset(2026, 11, 23, 2, 41, 45, TimeSpan.Zero), 7.86, [0.16, 0.03, 0.01]),
         Cpu = 1,
@@ -25,8 +32,11 @@ public class ReportFormTests
         PanicTask = new(1, 1, "init", "0xffff8e9b011f8000", new(1, "write", ["0x1", "0x9d33b70", "0x2"], "/proc/sysrq-trigger")),
         Panic = new()
         {
-            Text = "BUG: kernel NULL pointer dereference, address: 0000000000000018", PanicText = "Kernel panic - not syncing: Fatal exception",
-            Cpu = 1, Where = "foo_poll+0x2c", Registers = new Dictionary<string, string> { ["rip"] = "0xffffffff81890926" },
+            Text = "BUG: kernel NULL pointer dereference, address: 0000000000000018",
+            PanicText = "Kernel panic - not syncing: Fatal exception",
+            Cpu = 1,
+            Where = "foo_poll+0x2c",
+            Registers = new Dictionary<string, string> { ["rip"] = "0xffffffff81890926" },
             Code = ["foo_poll+0x2c: mov rax,[rdi+18h]   <-- rdi+18h = 0x18"],
             Stack = [new("0xffffffff81890926", "foo_poll", 0x2c, "foo", true, "registers"), new("0xffffffff81890000", "bar", 1, null, false, "scan")],
         },
@@ -117,7 +127,8 @@ public class ReportFormTests
     {
         var evil = Example with
         {
-            Title = "<script>alert(1)</script>\e[31m", Verdict = Example.Verdict with { Text = "<img src=x>\e]0;x\a" },
+            Title = "<script>alert(1)</script>\e[31m",
+            Verdict = Example.Verdict with { Text = "<img src=x>\e]0;x\a" },
             Log = Example.Log with { Tail = ["</pre><script>x</script>\e[2J"] },
             Kernel = Example.Kernel with { CommandLine = "\"><script>y</script>" },
         };
