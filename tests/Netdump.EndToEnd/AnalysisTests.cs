@@ -35,6 +35,21 @@ public partial class AnalysisTests
         Directory.Delete(scratch, recursive: true);
     }
 
+    /// <summary>Item 1 of the users' checklist and item 58 of the introspection's; what it takes is bench/report's matter, this is the promise.</summary>
+    [Fact]
+    public void User01_Item58_a_report_ends_within_5_seconds_and_opens_no_socket()
+    {
+        string trace = Path.Combine(Workspace.Scratch(), "trace");
+        System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+        Command.Succeed(Workspace.Client, "report", RealDump);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 5);
+        Command.Succeed("strace", "-f", "-o", trace, "-e", "trace=socket,connect,execve,openat,open", Workspace.Client, "report", RealDump);
+        string[] calls = File.ReadAllLines(trace);
+        Assert.DoesNotContain(calls, c => c.Contains("socket(", StringComparison.Ordinal));
+        Assert.DoesNotContain(calls, c => c.Contains("O_WRONLY", StringComparison.Ordinal) || c.Contains("O_RDWR|O_CREAT", StringComparison.Ordinal));
+        Directory.Delete(Path.GetDirectoryName(trace)!, recursive: true);
+    }
+
     [Fact]
     public void What_no_analysis_can_read_costs_one_line()
     {

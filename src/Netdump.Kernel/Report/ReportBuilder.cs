@@ -24,6 +24,8 @@ public sealed class ReportBuilder
         {
             _kernel = new CrashedKernel(dump);
             _gaps = _kernel.Gaps;
+            if (dump.Info is null)
+                _gaps.Add("VMCOREINFO as a note", "the dump carries none; the one in memory was found by a search");
         }
         catch (Exception failure) when (failure is VmcoreFormatException or IOException)
         {

@@ -111,11 +111,20 @@ internal static class Verdicts
         return frame.IndexOf('!') is >= 0 and var mark ? $"{frame[(mark + 1)..]} [{frame[..mark]}]" : frame;
     }
 
-    private static string Context(CrashFacts facts) => facts.Task is { } task
+    // What an interrupt does is nothing of the task that it came upon.
+    private static string Context(CrashFacts facts) => InInterrupt(facts)
+        ? $", in an interrupt that came while {Where(facts)} ran, which has nothing to do with it"
+        : facts.Task is { } task
         ? $", in the context of {(task.IsIdle ? "an idle CPU" : $"{task.Comm} (PID {task.Pid})")}{(facts.Syscall?.Name is { } call ? $", system call {call}" : "")}"
         : facts.Incident is { Comm: { } comm, Pid: { } pid } ? $", in the context of {comm} (PID {pid})" : "";
 
-    private static string Where(CrashFacts facts) => facts.Task is { IsIdle: false } task ? $"{task.Comm} (PID {task.Pid})" : "what ran on that CPU";
+    private static bool InInterrupt(CrashFacts facts) => facts.Stack is { } stack && facts.BlamedFrame < stack.Frames.Count
+        ? stack.Frames[facts.BlamedFrame].Stack is "IRQ" or "NMI"
+        // The line RIP: stands before the marks of the stacks.
+        : facts.Incident?.Trace.FirstOrDefault(f => !f.IsRegisters) is { Section: TraceSection.Interrupt or TraceSection.NonMaskable };
+
+    private static string Where(CrashFacts facts) => facts.Task is { IsIdle: false } task ? $"{task.Comm} (PID {task.Pid})"
+        : facts.Incident is { Comm: { } comm, Pid: > 0 and var pid } ? $"{comm} (PID {pid})" : "what ran on that CPU";
 
     private static string Task(CrashFacts facts) => facts.Task is { } task ? $"{task.Comm} (PID {task.Pid})"
         : facts.Incident is { Comm: { } comm, Pid: { } pid } ? $"{comm} (PID {pid})" : "the task that panicked";

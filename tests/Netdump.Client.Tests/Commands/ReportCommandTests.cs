@@ -55,6 +55,29 @@ public class ReportCommandTests
         Assert.Empty(run.Output);
     }
 
+    [Fact]
+    public void User70_a_dump_that_cannot_be_read_is_an_error_and_no_other_source_is_looked_at()
+    {
+        string scratch = Directory.CreateTempSubdirectory("netdump-report-").FullName;
+        try
+        {
+            string path = Path.Combine(scratch, "vmcore");
+            Assert.Equal(1, CapturedRun.Run("report", path).Exit);
+            File.WriteAllText(path, "");
+            foreach (string command in (string[])["report", "bt", "ps", "dmesg", "mod", "kmem", "info"])
+            {
+                var run = CapturedRun.Run(command, path);
+                Assert.Equal(1, run.Exit);
+                Assert.Contains(path, run.Error, StringComparison.Ordinal);
+                Assert.Empty(run.Output);
+            }
+        }
+        finally
+        {
+            Directory.Delete(scratch, recursive: true);
+        }
+    }
+
     private static string Report(string path)
     {
         var run = CapturedRun.Run("report", path, "--json");
