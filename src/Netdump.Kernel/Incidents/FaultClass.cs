@@ -9,10 +9,7 @@ namespace Netdump.Kernel.Incidents;
 public readonly record struct FaultFacts(
     IncidentKind Kind, ulong? Address, ulong? ErrorCode, ulong? InstructionPointer, IReadOnlyList<KeyValuePair<string, ulong>> Registers)
 {
-    /// <summary>The first and last address of the kernel's text and read-only data, when known.</summary>
-    public (ulong Start, ulong End)? ReadOnly { get; init; }
-
-    /// <summary>Whether a user address faulted although it is mapped or forbidden (SMAP), when the error code does not say.</summary>
+    /// <summary>Whether the machine is arm64: other error codes, no SMAP.</summary>
     public bool IsArm64 { get; init; }
 }
 
@@ -21,6 +18,7 @@ public static class FaultClass
 {
     private const ulong FirstPage = 4096;
     private const ulong UserEnd = 1UL << 47;
+    private const ulong ImageStart = 0xffffffff80000000; // x86_64: the kernel's image, then modules
     private const ulong Protection = 1, Write = 2, Fetch = 16; // bits of the error code
 
     /// <summary>The class of a page fault or general protection fault.</summary>
@@ -45,10 +43,9 @@ public static class FaultClass
             return place < UserEnd ? CrashClass.UserPointer : CrashClass.PageFault;
         if (place < UserEnd)
             return facts.ErrorCode is { } user && (user & Protection) != 0 ? CrashClass.UserPointer : CrashClass.PageFault;
-        if (facts is { ErrorCode: { } bits, ReadOnly: { } area } && (bits & (Protection | Write)) == (Protection | Write)
-            && place >= area.Start && place < area.End)
-            return CrashClass.ReadOnlyWrite;
-        return CrashClass.PageFault;
+        // What is writable in the kernel's image and in its modules does not forbid a write: so it was text or read-only data.
+        return facts.ErrorCode is { } bits && (bits & (Protection | Write)) == (Protection | Write) && place >= ImageStart
+            ? CrashClass.ReadOnlyWrite : CrashClass.PageFault;
     }
 
     /// <summary>What a poisoned pointer was marked as, or null. A member of what it points to counts, too.</summary>

@@ -54,7 +54,7 @@ internal static class IncidentTitle
             }
         }
         ReadOnlySpan<char> first = lines[0].AsSpan(Math.Max(0, lines[0].IndexOf(word, StringComparison.Ordinal)));
-        var bare = new TitleDraft(TitleRows.KindOf(head), first.ToString()) { IsCorrupted = true };
+        var bare = new TitleDraft(TitleRows.KindOf(head, first), first.ToString()) { IsCorrupted = true };
         return (bare, TitleText.Clean(bare.Title), null);
     }
 

@@ -39,8 +39,9 @@ internal static partial class TitleRows
     };
 
     /// <summary>The kind of a report that no row of its head fits.</summary>
-    public static IncidentKind KindOf(Head head) => head switch
+    public static IncidentKind KindOf(Head head, ReadOnlySpan<char> line) => head switch
     {
+        Head.Warning or Head.Info when Text.ContainsAny(line, ["locking", "lock order", "lock inversion", "RCU usage"]) => IncidentKind.Lockdep,
         Head.Warning => IncidentKind.Warning,
         Head.KernelPanic => IncidentKind.Panic,
         Head.KernelBug => IncidentKind.Bug,
