@@ -55,9 +55,9 @@ public sealed class NetdumpServer : IDisposable
     public void Start()
     {
         _port.Resume(MonotonicClock.Now);
-        _port.Analyses.Resume(_port.Store);
         _engine.Start();
         Log.Listening(_log, _engine.EndPoint, _options.Current.EffectiveThreads, Path.GetFullPath(_options.Current.Store));
+        _port.Analyses.Resume(_port.Store);
     }
 
     /// <summary>

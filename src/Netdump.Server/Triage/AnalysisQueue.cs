@@ -39,8 +39,6 @@ public sealed class AnalysisQueue : IDisposable
         _log = log;
         _places = new SemaphoreSlim(options.Current.Analyses);
         _program = FindProgram(options.Current.Analyser);
-        if (_program is null && options.Current.Analyser != "none")
-            Log.NoAnalyser(log, options.Current.Analyser ?? "netdump");
     }
 
     /// <summary>Whether dumps are analysed.</summary>
@@ -49,11 +47,16 @@ public sealed class AnalysisQueue : IDisposable
     /// <summary>Analyses what a crash's directory holds; the task ends when that is done, and never fails.</summary>
     public Task Add(CrashDirectory directory) => _program is null ? Task.CompletedTask : _work.Run(() => AnalyseAsync(_program, directory));
 
-    /// <summary>Analyses the crashes of a store that ended without a report: the process was ended meanwhile, or there was no program.</summary>
+    /// <summary>
+    /// Once the server runs: analyses the crashes of a store that ended without a report, since the process was ended meanwhile, or there was no
+    /// program; without one now, says so.
+    /// </summary>
     public void Resume(CrashStore store)
     {
         if (_program is not null)
             _ = _work.Run(() => ResumeAsync(store));
+        else if (_options.Current.Analyser != "none")
+            Log.NoAnalyser(_log, _options.Current.Analyser ?? "netdump");
     }
 
     /// <summary>Begins nothing more, and kills what runs: the next process makes up for it.</summary>

@@ -121,12 +121,15 @@ public sealed class AnalysisQueueTests : IDisposable
     {
         using AnalysisQueue queue = Queue("exit 0", o => o with { Analyser = Path.Combine(_root, "missing") });
         Assert.False(queue.IsOn);
+        CrashStore store = new(Path.Combine(_root, "store"), TimeProvider.System);
+        queue.Resume(store);
         await Done(queue.Add(Crash()));
         await Done(queue.Add(Crash()));
         Assert.Equal(1, _log.Count(352));
         Assert.Single(_log.Lines);
         using AnalysisQueue off = Queue("exit 0", o => o with { Analyser = "none" });
         Assert.False(off.IsOn);
+        off.Resume(store);
         Assert.Single(_log.Lines);
     }
 }
