@@ -49,7 +49,7 @@ public partial class DocumentationTests
         Assert.True(exit == 0, demo.Output);
         Assert.Matches(@"console \| \[ +\d+\.\d+\] Kernel panic - not syncing: sysrq triggered crash", demo.Output);
         Assert.Matches(@"server  \| \[#.* % of [\d.]+ MiB", demo.Output);
-        Assert.Matches(@"arrived:\n  \d+K\tdemo/crash/127\.0\.0\.1-[^/]*/log\n  \d+M\tdemo/crash/127\.0\.0\.1-[^/]*/vmcore\n", demo.Output);
+        Assert.Matches(@"arrived:\n  \d+K\tdemo/crash/127\.0\.0\.1-[^/]*/log\n  [\d.]+K\tdemo/crash/127\.0\.0\.1-[^/]*/report\.txt\n  \d+M\tdemo/crash/127\.0\.0\.1-[^/]*/vmcore\n", demo.Output);
         Assert.Matches(@"\d+:\[ +\d+\.\d+\] Kernel panic - not syncing: sysrq triggered crash", demo.Output.Split("the panic, from")[1]);
         Assert.Contains("VERDICT   Crashed on purpose: init (PID 1) wrote to /proc/sysrq-trigger.", demo.Output.Split("what happened, from")[1], StringComparison.Ordinal);
     }
