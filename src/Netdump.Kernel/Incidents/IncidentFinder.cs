@@ -32,7 +32,7 @@ public sealed class IncidentFinder
         bool taken = Continue(line, head);
         if (head != Head.None && !taken)
             Begin(line, head);
-        else if (head == Head.None && !taken && EventLines.TryRead(line.Text, out EventLine found))
+        else if (head == Head.None && EventLines.TryRead(line.Text, out EventLine found) && (!taken || IsOfOthers(found.Kind)))
             Keep(found.ToIncident(line, _line));
         if (line.Text.Contains("[ cut here ]", StringComparison.Ordinal) && _cutHere.Count < MostOpen)
             _cutHere[line.Context] = _line;
@@ -47,6 +47,10 @@ public sealed class IncidentFinder
         _incidents.Sort((a, b) => a.FirstLine.CompareTo(b.FirstLine));
         return _incidents;
     }
+
+    // A report's own lines do not speak of these: what stands between them is another's.
+    private static bool IsOfOthers(IncidentKind kind) =>
+        kind is IncidentKind.Hardware or IncidentKind.Storage or IncidentKind.Filesystem or IncidentKind.Network;
 
     private void Begin(in ConsoleLine line, Head head)
     {

@@ -120,6 +120,14 @@ public class LogAnalysisTests
         Assert.Single(analysis.OomKills);
     }
 
+    [Fact]
+    public void An_error_of_a_disk_among_a_reports_lines_is_an_incident_of_its_own()
+    {
+        string log = Oops("[   10.000000] ", "6.1.0", "Oops: 0000 [#1] SMP", "bad_poll")
+            .Replace("[   10.000000] PGD 0", "[   10.000000] I/O error, dev sda, sector 1 op 0x0\n[   10.000000] PGD 0", StringComparison.Ordinal);
+        Assert.Equal([IncidentKind.NullDereference, IncidentKind.Storage], Analyse(log).Incidents.Select(i => i.Kind));
+    }
+
     [Theory]
     [InlineData("12,1,1000000,-;Kernel panic - not syncing: said a program")] // NetConsole56: facility 1
     [InlineData("<12>[    1.000000] Kernel panic - not syncing: said a program")]
