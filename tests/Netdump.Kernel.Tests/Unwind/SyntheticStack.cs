@@ -16,6 +16,7 @@ internal sealed class SyntheticStack
 
     private readonly SortedDictionary<ulong, byte[]> _memory = [];
     private readonly List<(ulong Address, OrcEntry Entry)> _entries = [];
+    private readonly List<(ulong Address, byte[] Bytes)> _rawEntries = [];
 
     public SyntheticStack()
     {
@@ -38,6 +39,17 @@ internal sealed class SyntheticStack
     public SyntheticStack Orc(int n, OrcEntry entry, ulong from = 0)
     {
         _entries.Add((Function(n) + from, entry));
+        return this;
+    }
+
+    /// <summary>Gives function n an entry of any bits.</summary>
+    public SyntheticStack OrcRaw(int n, short spOffset, short bpOffset, ushort bits)
+    {
+        var bytes = new byte[OrcEntry.Size];
+        BinaryPrimitives.WriteInt16LittleEndian(bytes, spOffset);
+        BinaryPrimitives.WriteInt16LittleEndian(bytes.AsSpan(2), bpOffset);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(4), bits);
+        _rawEntries.Add((Function(n), bytes));
         return this;
     }
 
@@ -79,14 +91,14 @@ internal sealed class SyntheticStack
     /// <summary>The tables in the form of a version, and what a walk needs around them.</summary>
     public X64Kernel Open(OrcVersion version = OrcVersion.V1, bool usesFramePointers = false, bool hasTables = true, bool addsBeforeIndirection = false)
     {
-        var sorted = _entries.OrderBy(e => e.Address).ToList();
+        var sorted = _entries.Select(e => (e.Address, Bytes: Encode(e.Entry, version))).Concat(_rawEntries).OrderBy(e => e.Address).ToList();
         var addresses = new byte[sorted.Count * 4];
         var entries = new byte[sorted.Count * OrcEntry.Size];
         for (var i = 0; i < sorted.Count; i++)
         {
             var at = Tables + (ulong)i * 4;
             BinaryPrimitives.WriteInt32LittleEndian(addresses.AsSpan(i * 4), unchecked((int)(long)(sorted[i].Address - at)));
-            Encode(sorted[i].Entry, version).CopyTo(entries.AsSpan(i * OrcEntry.Size));
+            sorted[i].Bytes.CopyTo(entries.AsSpan(i * OrcEntry.Size));
         }
         _memory[Tables] = [.. addresses, .. entries];
         var memory = new CachedMemory(Read);
