@@ -134,8 +134,13 @@ public class UnwinderTests
 
     [Fact]
     public void Whatever_a_stack_and_the_tables_hold_a_walk_ends_and_stays_within_its_bounds() =>
-        (from words in Gen.ULong.Array[64] from picks in Gen.Int[0, 40].Array[64] from bits in Gen.UShort.Array[16] from offsets in Gen.Short[-64, 256].Array[16]
-         from version in Gen.Int[1, 4] from start in Gen.Int[0, 63] select (words, picks, bits, offsets, version, start)).Sample(c =>
+        (from words in Gen.ULong.Array[64]
+         from picks in Gen.Int[0, 40].Array[64]
+         from bits in Gen.UShort.Array[16]
+         from offsets in Gen.Short[-64, 256].Array[16]
+         from version in Gen.Int[1, 4]
+         from start in Gen.Int[0, 63]
+         select (words, picks, bits, offsets, version, start)).Sample(c =>
         {
             var made = new SyntheticStack();
             for (var i = 0; i < 64; i++)
