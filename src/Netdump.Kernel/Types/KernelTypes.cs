@@ -16,7 +16,7 @@ public sealed partial class KernelTypes
     private const int Deepest = 32;
 
     // Members looked at for one name: a structure of nameless structures could hold more of them than there are atoms.
-    private const int MostMembers = 200_000;
+    private const int MostMembers = 20_000;
     private const int MostPaths = 1 << 14;
 
     private readonly BtfTable _table;

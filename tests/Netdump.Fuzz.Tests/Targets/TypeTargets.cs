@@ -11,7 +11,7 @@ public sealed class KernelTypeTables : FuzzTarget
 {
     public override int MaximumLength => 2048;
 
-    public override double Share => 0.5;
+    public override double Share => 0.2;
 
     public override IReadOnlyList<byte[]> Tokens => [[0x9f, 0xeb, 1, 0, 24, 0, 0, 0], [0, 0, 0, 4], [2, 0, 0, 0x84], "list\0"u8.ToArray(), "task\0"u8.ToArray()];
 
