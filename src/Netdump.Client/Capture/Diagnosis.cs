@@ -60,7 +60,7 @@ internal sealed class Diagnosis
         if (_signature is { } signature)
             yield return $"netdump: {Title}\nnetdump: signature {signature.Key}\n";
         using VmcoreFile dump = VmcoreFile.Open(_path);
-        foreach (string task in TaskStateText.Of(new CrashedKernel(dump)))
+        foreach (string task in new SysRqT(new CrashedKernel(dump)).Texts())
             yield return task;
     }
 

@@ -1,24 +1,21 @@
 using System.CommandLine;
 using System.Globalization;
 using Netdump.Kernel;
-using Netdump.Kernel.Facts;
 using Netdump.Kernel.Tasks;
-using Netdump.Kernel.Types;
 
 namespace Netdump.Client.Commands;
 
 /// <summary><c>netdump ps</c>: the dead kernel's tasks.</summary>
 internal static class PsCommand
 {
-    private const int MostFiles = 4096;
-
     private const string Examples = """
-        netdump ps vmcore                            one task a line
-        netdump ps vmcore --state D --age            blocked tasks, and since when
+        netdump ps vmcore                            one task a line, and what the blocked ones wait for
+        netdump ps vmcore --state D --age            blocked tasks, since when, and who holds what they wait for
+        netdump ps vmcore 1 257                      two tasks, and what they wait for
         netdump ps vmcore --sort rss --leaders | head
         netdump ps vmcore --tree 1
         netdump ps vmcore 130 --files                what a process had open
-        netdump ps vmcore --age --format crash       as crash prints ps -m
+        netdump ps vmcore --age --format crash       as crash prints ps -m; --states as ps -S, --times as ps -t
         netdump ps vmcore --json | jq '.[] | select(.waits_for) | .comm, .waits_for'
         """;
 
@@ -57,7 +54,10 @@ internal static class PsCommand
                 throw KernelArgument.Absent(kernel, "tasks");
             if (p.GetValue(states))
             {
-                WriteStates(kernel.Tasks, p.GetValue(json));
+                if (p.GetValue(format) is not null)
+                    CrashTaskText.WriteStates(CrashTaskText.Ordered(kernel.Tasks), Console.Out);
+                else
+                    WriteStates(kernel.Tasks, p.GetValue(json));
                 return 0;
             }
             List<KernelTask> tasks = Select(kernel.Tasks, p.GetValue(pids) ?? [], p.GetValue(state), p.GetValue(onProcessor), p.GetValue(leaders), p.GetValue(tree));
@@ -67,13 +67,15 @@ internal static class PsCommand
                 tasks = [.. tasks.OrderByDescending(t => t.Memory?.ResidentPages ?? 0)];
             if (p.GetValue(reverse))
                 tasks.Reverse();
-            PsPrinter printer = new(kernel, p.GetValue(times), p.GetValue(age), p.GetValue(files), p.GetValue(exe));
+            PsPrinter printer = new(kernel, (p.GetValue(pids) ?? []).Length > 0 && !p.GetValue(tree), p.GetValue(times), p.GetValue(age), p.GetValue(files), p.GetValue(exe));
             if (p.GetValue(json))
                 printer.WriteJson(tasks);
             else if (p.GetValue(format) is null)
                 printer.Write(tasks, p.GetValue(tree), Console.Out);
             else if (p.GetValue(age))
                 CrashTaskText.WriteAges(tasks, Console.Out);
+            else if (p.GetValue(times))
+                CrashTaskText.WriteTimes(CrashTaskText.ByStart(tasks), kernel.Facts.Clock.TickUptime ?? TimeSpan.Zero, Console.Out);
             else
                 CrashTaskText.WritePs(tasks, (long)(kernel.Facts.Memory.PresentPages ?? 0), Console.Out);
             KernelArgument.TellGaps(kernel);
@@ -123,17 +125,5 @@ internal static class PsCommand
         }
         foreach (var (letter, count) in tasks.CountStates())
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count,7}  {letter}  {TaskState.Describe(letter)}"));
-    }
-
-    /// <summary>Open files of a task by descriptor; of those whose path is not in the dump a question mark.</summary>
-    internal static IEnumerable<(int Descriptor, string Path)> FilesOf(CrashedKernel kernel, KernelTask task)
-    {
-        if (kernel.Types is not { } types || task.Files is null)
-            yield break;
-        KernelObject table = types.At("task_struct", task.Address)["files"]["fdt"];
-        var limit = (int)Math.Min(table["max_fds"].Unsigned ?? 0, MostFiles);
-        for (int i = 0; i < limit; i++)
-            if (table["fd"][i].Target is { Exists: true } open)
-                yield return (i, FilePath.Of(open["f_path"]) ?? "?");
     }
 }

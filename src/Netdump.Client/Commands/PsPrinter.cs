@@ -1,12 +1,11 @@
 using System.Globalization;
 using Netdump.Kernel;
-using Netdump.Kernel.Facts;
 using Netdump.Kernel.Tasks;
 
 namespace Netdump.Client.Commands;
 
 /// <summary>Tasks in our own form and as JSON.</summary>
-internal sealed class PsPrinter(CrashedKernel kernel, bool times, bool age, bool files, bool exe)
+internal sealed class PsPrinter(CrashedKernel kernel, bool waits, bool times, bool age, bool files, bool exe)
 {
     /// <summary>One task a line.</summary>
     public void Write(IReadOnlyList<KernelTask> tasks, bool asTree, TextWriter output)
@@ -46,14 +45,15 @@ internal sealed class PsPrinter(CrashedKernel kernel, bool times, bool age, bool
             Number("user_s", task.UserTime?.TotalSeconds);
             Number("system_s", task.SystemTime?.TotalSeconds);
             json.WriteString("waits_for", task.IsIdle ? null : kernel.Tasks.Waits.Of(task)?.Words);
+            Number("lock_owner", kernel.Tasks.Waits.Of(task)?.Lock?.Owner?.Pid);
             json.WriteString("wait_channel", task.IsIdle ? null : kernel.Tasks.Waits.WaitFunctionOf(task));
             if (exe)
-                json.WriteString("exe", ProgramOf(task));
+                json.WriteString("exe", OpenFile.ProgramOf(kernel, task));
             if (files)
             {
                 json.WriteStartObject("files");
-                foreach (var (descriptor, path) in PsCommand.FilesOf(kernel, task))
-                    json.WriteString(descriptor.ToString(CultureInfo.InvariantCulture), path);
+                foreach (OpenFile open in OpenFile.Of(kernel, task))
+                    json.WriteString(open.Descriptor.ToString(CultureInfo.InvariantCulture), open.Path);
                 json.WriteEndObject();
             }
             json.WriteEndObject();
@@ -94,14 +94,15 @@ internal sealed class PsPrinter(CrashedKernel kernel, bool times, bool age, bool
         string spent = times
             ? string.Create(CultureInfo.InvariantCulture, $" {task.UserTime?.TotalSeconds,10:0.000} {task.SystemTime?.TotalSeconds,10:0.000} {(task.VoluntarySwitches ?? 0) + (task.InvoluntarySwitches ?? 0),10}")
             : "";
+        // What blocks a task is what the list is read for; that the others sleep, their state says.
+        string wait = (waits || task.State == 'D') && !task.IsIdle && kernel.Tasks.Waits.Of(task) is { } known
+            ? $"  {known.Words}{(known.Function is { } function ? $", in {function}" : "")}"
+            : "";
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{(task.IsOnProcessor ? '>' : ' ')}{task.Pid,6} {task.ParentPid,7} {task.Processor,3} {task.State} {task.Address:x16} {task.Memory?.TotalKilobytes,10} {task.Memory?.ResidentKilobytes,10}{ages}{spent}  {indent}{name}{(exe && ProgramOf(task) is { } program ? $"  {program}" : "")}"));
+            $"{(task.IsOnProcessor ? '>' : ' ')}{task.Pid,6} {task.ParentPid,7} {task.Processor,3} {task.State} {task.Address:x16} {task.Memory?.TotalKilobytes,10} {task.Memory?.ResidentKilobytes,10}{ages}{spent}  {indent}{name}{(exe && OpenFile.ProgramOf(kernel, task) is { } program ? $"  {program}" : "")}{wait}"));
         if (files)
-            foreach (var (descriptor, path) in PsCommand.FilesOf(kernel, task))
-                output.WriteLine($"          {descriptor,4}  {path}");
+            foreach (OpenFile open in OpenFile.Of(kernel, task))
+                output.WriteLine($"          {open.Descriptor,4}  {open.Address:x16}  {open.Kind,-4}  {open.Path}");
     }
-
-    private string? ProgramOf(KernelTask task) => task.Mm is { } mm && kernel.Types is { } types
-        ? FilePath.Of(types.At("mm_struct", mm)["exe_file"]["f_path"]) : null;
 }

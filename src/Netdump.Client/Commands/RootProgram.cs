@@ -22,6 +22,7 @@ public static class RootProgram
           netdump dmesg vmcore       prints the log of the kernel that died
           netdump shell vmcore       asks such questions one after the other
           netdump bt vmcore          prints the stack of the task that panicked
+          netdump ps vmcore          lists its tasks, and what the blocked ones wait for
           netdump filter vmcore small  writes it anew without free pages, cache and data of processes
         """;
 

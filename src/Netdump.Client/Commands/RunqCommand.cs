@@ -44,7 +44,7 @@ internal static class RunqCommand
         {
             KernelTask? current = queue.Current;
             string since = current is { IsIdle: false, SinceLastRun: { } time } ? string.Create(CultureInfo.InvariantCulture, $" for {time.TotalSeconds:0.000} s") : "";
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"CPU {queue.Processor,-3} {queue.Running} of them want it; runs {(current is null ? "?" : $"{current.Comm} (PID {current.Pid})")}{since}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"CPU {queue.Processor,-3} {queue.Running} runnable; runs {(current is null ? "?" : $"{current.Comm} (PID {current.Pid})")}{since}"));
             foreach (KernelTask task in queue.RealTimeWaiting.Concat(queue.FairWaiting))
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"          [{task.Priority,3}] {task.Comm} (PID {task.Pid})"));
         }

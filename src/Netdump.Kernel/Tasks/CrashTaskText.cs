@@ -37,6 +37,31 @@ public static class CrashTaskText
         }
     }
 
+    /// <summary>The counts of <c>ps -S</c>.</summary>
+    public static void WriteStates(IEnumerable<KernelTask> tasks, TextWriter output)
+    {
+        ILookup<string, KernelTask> states = tasks.ToLookup(t => t.CrashState);
+        foreach (var state in (string[])["RU", "IN", "UN", "ST", "TR", "ZO", "DE", "WA", "PA", "ID", "NE", "??"])
+            if (states[state].Count() is > 0 and var count)
+                output.Write(string.Create(CultureInfo.InvariantCulture, $"  {state}: {count}\n"));
+    }
+
+    /// <summary>The blocks of <c>ps -t</c>.</summary>
+    /// <param name="tasks">Which tasks.</param>
+    /// <param name="uptime">Time since the boot by the kernel's ticks.</param>
+    /// <param name="output">Where to.</param>
+    public static void WriteTimes(IEnumerable<KernelTask> tasks, TimeSpan uptime, TextWriter output)
+    {
+        foreach (KernelTask task in tasks)
+        {
+            // crash takes whole seconds of the start off.
+            var run = uptime - TimeSpan.FromSeconds((double)((task.StartTime ?? 0) / 1_000_000_000));
+            output.Write(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{HeaderOf(task)}\n    RUN TIME: {(run.Days > 0 ? $"{run.Days} days, " : "")}{run:hh\\:mm\\:ss}\n  START TIME: {task.StartTime ?? 0}\n       UTIME: {task.UserTime?.Ticks * 100 ?? 0}\n       STIME: {task.SystemTime?.Ticks * 100 ?? 0}\n\n"));
+        }
+    }
+
     /// <summary>The line crash has above a stack and in other places.</summary>
     public static string HeaderOf(KernelTask task) =>
         string.Create(CultureInfo.InvariantCulture, $"PID: {task.Pid,-7}  TASK: {task.Address:x}  CPU: {task.Processor,-3}  COMMAND: \"{task.Comm}\"");
@@ -46,6 +71,9 @@ public static class CrashTaskText
 
     /// <summary>Tasks in the order of <c>ps -m</c>: those that got a processor last come first, those that never did last.</summary>
     public static IEnumerable<KernelTask> ByArrival(IEnumerable<KernelTask> tasks) => tasks.OrderByDescending(t => t.LastArrival ?? 0);
+
+    /// <summary>Tasks in the order of <c>ps -t</c>: by when they began.</summary>
+    public static IEnumerable<KernelTask> ByStart(IEnumerable<KernelTask> tasks) => tasks.OrderBy(t => t.StartTime ?? 0);
 
     /// <summary>The lines of <c>runq</c>.</summary>
     public static void WriteRunQueues(IEnumerable<RunQueue> queues, TextWriter output)

@@ -95,17 +95,17 @@ public sealed class WaitTable
         kind = found.Record != 0 ? _locks.WantOf(kind, found.Record) : kind;
         if (_locks.Read(kind, found.Lock) is not { } held)
             return Plain(task, site, kind);
-        var words = kind == WaitKind.WaitQueue && site.Words is { } sleep ? sleep : $"waits for {Article(kind)}{held.Title}, {held.Holder}";
+        var words = kind == WaitKind.WaitQueue && site.Words is { } sleep ? sleep : $"{Wanted(kind)} {held.Title}, {held.Holder}";
         if (kind == WaitKind.WaitQueue && site.Words is null)
             words = $"waits for an event at the {held.Title}";
         return new TaskWait(task, kind, words, held, found.Record, site.ChannelName);
     }
 
-    private static string Article(WaitKind kind) => kind switch
+    private static string Wanted(WaitKind kind) => kind switch
     {
-        WaitKind.ReadSemaphore => "reading: ",
-        WaitKind.WriteSemaphore => "writing: ",
-        _ => "",
+        WaitKind.ReadSemaphore => "waits to read-lock",
+        WaitKind.WriteSemaphore => "waits to write-lock",
+        _ => "waits for",
     };
 
     private static TaskWait Plain(KernelTask task, WaitSite site, WaitKind kind) =>
@@ -113,8 +113,8 @@ public sealed class WaitTable
         {
             WaitKind.Mutex => "waits for a mutex that cannot be told",
             WaitKind.RealTimeMutex => "waits for an rt_mutex that cannot be told",
-            WaitKind.ReadSemaphore => "waits for reading for a rwsem that cannot be told",
-            WaitKind.WriteSemaphore => "waits for writing for a rwsem that cannot be told",
+            WaitKind.ReadSemaphore => "waits to read-lock a rwsem that cannot be told",
+            WaitKind.WriteSemaphore => "waits to write-lock a rwsem that cannot be told",
             WaitKind.Semaphore => "waits for a semaphore that cannot be told",
             WaitKind.Completion => "waits for a completion that cannot be told",
             WaitKind.PageLock or WaitKind.PageWriteback => "waits for a page",

@@ -36,7 +36,7 @@ internal static class WaitWords
         ("nfs_wait_bit_killable", "waits for an NFS server"), ("io_schedule", "waits for input or output"), ("percpu_rwsem_wait", "waits for a per-CPU reader-writer semaphore"),
         ("kswapd", "waits for memory to run short"), ("kcompactd", "waits for memory to be compacted"), ("watchdog", "waits for its next look"),
         ("n_tty_read", "waits for input from a terminal"), ("wait_woken", "waits for input or output"), ("kjournald2", "the journal's thread, idle"),
-        ("synchronize_rcu", "waits for an RCU grace period"), ("synchronize_srcu", "waits for an SRCU grace period"), ("kthread", "a kernel thread without work"),
+        ("synchronize_rcu", "waits for an RCU grace period"), ("synchronize_srcu", "waits for an SRCU grace period"),
     ];
 
     /// <summary>The kind of wait that a function's name stands for; null when it is none that has a record of its own.</summary>

@@ -55,7 +55,7 @@ public sealed class LockGraphTests : IDisposable
     public void User37_Readers_are_one_of_the_readers_and_never_the_holder()
     {
         TaskWait wait = _whole.Tasks.Waits.Of(_whole.Tasks.Find(274)!)!;
-        Assert.Equal("waits for writing: rwsem lab_rwsem2 [labload], held by readers; one of the readers is or was lab_rholder:256", wait.Words);
+        Assert.Equal("waits to write-lock rwsem lab_rwsem2 [labload], held by readers; one of the readers is or was lab_rholder:256", wait.Words);
         Assert.False(wait.IsCertain);
     }
 
