@@ -1,5 +1,5 @@
+using Netdump.Kernel.Code;
 using Netdump.Kernel.Unwind;
-using Netdump.Vmcore;
 
 namespace Netdump.Kernel.Report;
 
@@ -24,7 +24,7 @@ internal sealed class PanicReport(CrashedKernel? kernel, CrashFacts facts, Stack
             Where = facts.CulpritStack is null && stack.Count > facts.BlamedFrame && stack[facts.BlamedFrame] is { Symbol: { } symbol, Offset: var offset } ? $"{symbol}+0x{offset:x}" : null,
             Registers = registers is not null ? registers.All.ToDictionary(r => r.Key, r => $"0x{r.Value:x}", StringComparer.Ordinal)
                 : facts.Incident is { Registers.Count: > 0 } said ? said.Registers.DistinctBy(r => r.Key).ToDictionary(r => r.Key, r => $"0x{r.Value:x}", StringComparer.Ordinal) : null,
-            Code = registers is not null && kernel is { Machine: Machines.X64 } ? Code(registers) : [],
+            Code = registers is not null && kernel is not null ? CodeOf(kernel, registers, facts.Cpu) : [],
             Stack = stack,
             Source = fromMemory ? "memory" : "log",
         };
@@ -37,9 +37,8 @@ internal sealed class PanicReport(CrashedKernel? kernel, CrashFacts facts, Stack
     private IReadOnlyList<ReportFrame> Logged() => facts.Incident is null ? []
         : [.. facts.Incident.Trace.Select(f => new ReportFrame(null, f.Name.Length > 0 ? f.Name : null, (long)f.Offset, f.Module, f.IsReliable, f.IsReliable ? "log" : "scan"))];
 
-    private static IReadOnlyList<string> Code(FrameRegisters registers)
-    {
-        _ = registers;
-        return [];
-    }
+    // The instruction that failed is marked, with the memory it touched by the registers.
+    private static IReadOnlyList<string> CodeOf(CrashedKernel kernel, FrameRegisters registers, int? cpu) => CodeAround.Of(kernel, registers, cpu) is not { } code ? []
+        : [.. code.Lines.Select(l => $"{(l.IsCurrent ? '>' : ' ')} {l.Address:x16}  {l.Text ?? Convert.ToHexStringLower(l.Bytes.Span)}"
+            + (l.IsCurrent ? string.Concat(code.Operands.Select(o => $"   <- {o.Text} = 0x{o.Address:x}")) : ""))];
 }
