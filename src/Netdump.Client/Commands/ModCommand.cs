@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Netdump.Kernel;
+using Netdump.Kernel.Facts;
 using Netdump.Kernel.Modules;
 
 namespace Netdump.Client.Commands;
@@ -52,7 +52,7 @@ internal static class ModCommand
         foreach (var module in modules)
             output.WriteLine(
                 ($"{module.Base:x16}  {module.Name.PadRight(width)}  {module.Size,8}  {References(module),4}  {module.State,-6}  "
-                + $"{TaintFlags.Letters(module.Taints),-5}  {module.SourceVersion ?? "",-24}  {string.Join(',', module.UsedBy)}").TrimEnd());
+                + $"{Taint.LettersOf(module.Taints),-5}  {module.SourceVersion ?? "",-24}  {string.Join(',', module.UsedBy)}").TrimEnd());
     }
 
     private static string References(KernelModule module) => module.References is { } count ? $"{count}" : "-";
@@ -77,7 +77,7 @@ internal static class ModCommand
             json.WriteString("base", KernelArgument.Hex(module.Base));
             json.WriteNumber("size", module.Size);
             json.WriteString("state", module.State.ToString());
-            json.WriteString("taint", TaintFlags.Letters(module.Taints));
+            json.WriteString("taint", Taint.LettersOf(module.Taints));
             if (module.References is { } references)
                 json.WriteNumber("references", references);
             json.WriteString("version", module.Version);

@@ -70,7 +70,7 @@ internal static class StackJson
             json.WriteStartObject();
             json.WriteString("pc", $"0x{frame.Pc:x}");
             json.WriteString("sp", $"0x{frame.Sp:x}");
-            if (frame.Kind != FrameKind.User && kernel.Symbols is { } symbols && symbols.TryResolve(frame.IsReturnAddress ? frame.Pc - 1 : frame.Pc, out var match))
+            if (frame.Kind != FrameKind.User && kernel.Symbols is { } symbols && symbols.TryResolve(frame.Lookup, out var match))
             {
                 json.WriteString("symbol", match.Name);
                 json.WriteNumber("offset", frame.Pc - match.Start);

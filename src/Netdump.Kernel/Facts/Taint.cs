@@ -23,6 +23,19 @@ public sealed record Taint(ulong Mask, IReadOnlyList<TaintFlag> Flags)
         ('T', "structures laid out at random"), ('N', "in-kernel test"), ('J', "fwctl debugging write"),
     ];
 
+    /// <summary>Letters of a mask by the table of this program, in the order of the bits; <c>+</c> for bits that have none yet.</summary>
+    public static string LettersOf(ulong mask)
+    {
+        Span<char> letters = stackalloc char[Known.Length + 1];
+        var count = 0;
+        for (var bit = 0; bit < Known.Length; bit++)
+            if ((mask >> bit & 1) != 0)
+                letters[count++] = Known[bit].Letter;
+        if (mask >> Known.Length != 0)
+            letters[count++] = '+';
+        return new(letters[..count]);
+    }
+
     /// <summary>The letters of the flags that are set; empty when there are none.</summary>
     public string Letters => string.Concat(Flags.Select(f => f.Letter));
 

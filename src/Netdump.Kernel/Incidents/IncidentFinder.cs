@@ -26,8 +26,8 @@ public sealed class IncidentFinder
     public void Add(in ConsoleLine line)
     {
         _line++;
-        if (line.Facility != 0)
-            return; // a program wrote it: it may say anything
+        if (line.Facility != 0 || line.Text.StartsWith("netdump: ", StringComparison.Ordinal))
+            return; // a program wrote it: it may say anything; ours names the crash once more behind its log
         Head head = HeadLines.Find(line.Text);
         bool taken = Continue(line, head);
         if (head != Head.None && !taken)

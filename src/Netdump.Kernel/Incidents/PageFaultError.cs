@@ -6,6 +6,10 @@ public static class PageFaultError
     private const ulong Present = 1 << 0, Write = 1 << 1, User = 1 << 2, Reserved = 1 << 3, Fetch = 1 << 4, ProtectionKey = 1 << 5, ShadowStack = 1 << 6;
     private const ulong Enclave = 1 << 15, ReverseMap = 1UL << 31;
 
+    /// <summary>What was tried: <c>read</c>, <c>write</c> or <c>execute</c>.</summary>
+    /// <param name="code">The number in <c>#PF: error_code(0x0002)</c>.</param>
+    public static string Access(ulong code) => (code & Fetch) != 0 ? "execute" : (code & Write) != 0 ? "write" : "read";
+
     /// <summary>What was tried, and why it failed: <c>write access by the kernel to a page that is not present</c>.</summary>
     /// <param name="code">The number in <c>#PF: error_code(0x0002)</c>, or of the line <c>Oops: 0002</c>.</param>
     public static string Words(ulong code)

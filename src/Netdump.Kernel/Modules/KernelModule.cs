@@ -37,7 +37,7 @@ public sealed class KernelModule
     /// <summary>The parts of its memory that are there, code first.</summary>
     public required IReadOnlyList<ModuleRegion> Regions { get; init; }
 
-    /// <summary>The taint flags it set: see <see cref="TaintFlags"/>.</summary>
+    /// <summary>The taint flags it set: see <see cref="Facts.Taint.LettersOf"/>.</summary>
     public required ulong Taints { get; init; }
 
     /// <summary>MODULE_VERSION; null when it has none.</summary>

@@ -4,7 +4,7 @@ namespace Netdump.Kernel.Report;
 
 /// <summary>What a bad address tells, in words: a null pointer with an offset, a freed object, a list entry removed twice.</summary>
 /// <remarks>Values: include/linux/poison.h, include/linux/err.h, include/linux/timer.h; the pages below mmap_min_addr are never mapped.</remarks>
-public static class AddressMeaning
+public static class BadAddress
 {
     private const ulong PageSize = 4096;
     private const ulong Reach = 4096; // of a member behind a poisoned pointer

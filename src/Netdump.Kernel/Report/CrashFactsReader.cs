@@ -8,7 +8,7 @@ namespace Netdump.Kernel.Report;
 /// <summary>Puts log and memory together: memory says where the kernel was, the log what it complained of.</summary>
 internal static class CrashFactsReader
 {
-    public static CrashFacts Read(CrashedKernel? kernel, LogAnalysis log, TaskReport? tasks, Gaps gaps)
+    public static CrashFacts Read(CrashedKernel? kernel, LogAnalysis log, TaskReport? tasks)
     {
         PanicState? state = kernel?.Facts.Panic;
         var cpu = state?.CrashingProcessor ?? state?.Processor ?? log.Cause?.Cpu;
@@ -16,7 +16,7 @@ internal static class CrashFactsReader
         KernelTask? task = cpu is { } on ? tasks?.List?.CurrentOf(on) : null;
         var hasCrashed = kernel is null || log.Cause is not null || state is null || state.Processor is not null || state.CrashingProcessor is not null;
         IReadOnlyList<SignatureFrame> trace = stack is null ? [] : SignatureTrace.Of(kernel!, stack);
-        var word = !hasCrashed ? "none" : log.Class ?? CrashClasses.OfTrace(trace);
+        var word = !hasCrashed ? "none" : log.Class ?? TraceClass.Of(trace);
         CrashSignature signature = SignatureOf(kernel, log, tasks, word, trace);
         var fault = log.Cause?.FaultAddress;
         LockChain? chain = ChainOf(log, tasks?.List, word);
@@ -33,8 +33,8 @@ internal static class CrashFactsReader
             CulpritStack = (chain?.Root ?? hung) is { } culprit ? tasks!.StackOf(culprit) : null,
             FaultAddress = fault,
             Access = fault is null ? null : AccessOf(log.Cause!, kernel?.Machine),
-            Address = fault is { } address ? AddressMeaning.Of(address, kernel?.Info.FiveLevelPaging == true ? 57 : 48) : null,
-            Syscall = kernel is null || task is null ? null : Syscalls.Of(kernel, task, gaps),
+            Address = fault is { } address ? BadAddress.Of(address, kernel?.Info.FiveLevelPaging == true ? 57 : 48) : null,
+            Syscall = kernel is null || task is null ? null : Syscalls.Of(kernel, task),
             Chain = chain,
             Hung = hung is null ? null : tasks!.List!.Waits.Of(hung),
             Consumer = word == CrashClass.OutOfMemory ? Consumers.Greatest(kernel, tasks?.List) : null,
@@ -70,14 +70,14 @@ internal static class CrashFactsReader
         return 0;
     }
 
-    // Bits of the page fault's error code: 1 write, 4 instruction fetch (asm/trap_pf.h); arm64's ESR: class in 31:26, WnR bit 6.
+    // arm64's ESR: class in bits 31:26, WnR bit 6.
     private static string? AccessOf(Incident incident, ushort? machine)
     {
         if (incident.ErrorCode is not { } code)
             return null;
         return machine == Machines.Arm64
             ? (code >> 26 & 0x3f) is 0x20 or 0x21 ? "execute" : (code & 1 << 6) != 0 ? "write" : "read"
-            : (code & 1 << 4) != 0 ? "execute" : (code & 1 << 1) != 0 ? "write" : "read";
+            : PageFaultError.Access(code);
     }
 
     // The chain with the task that the kernel complained of in it, else the one with most tasks behind it.

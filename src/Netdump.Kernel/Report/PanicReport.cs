@@ -1,5 +1,7 @@
 using Netdump.Kernel.Code;
+using Netdump.Kernel.Incidents;
 using Netdump.Kernel.Unwind;
+using Netdump.Vmcore;
 
 namespace Netdump.Kernel.Report;
 
@@ -31,7 +33,8 @@ internal sealed class PanicReport(CrashedKernel? kernel, CrashFacts facts, Stack
     }
 
     public ReportFault? Fault() => facts.FaultAddress is { } address
-        ? new ReportFault($"0x{address:x}", facts.Access, facts.Address?.Words ?? "an address where nothing is mapped, or that may not be used so")
+        ? new ReportFault($"0x{address:x}", facts.Access, facts.Address?.Words
+            ?? (kernel is { Machine: Machines.X64 } && facts.Incident?.ErrorCode is { } code ? PageFaultError.Words(code) : "an address where nothing is mapped, or that may not be used so"))
         : null;
 
     private IReadOnlyList<ReportFrame> Logged() => facts.Incident is null ? []

@@ -16,7 +16,7 @@ internal static class ProcessorReport
         ReportProcessor Processor(int cpu, RunQueue? queue)
         {
             KernelTask? task = list.CurrentOf(cpu);
-            KernelStack? stack = kernel.Unwinder?.OfProcessor(cpu);
+            KernelStack? stack = task is not null ? tasks.StackOf(task) : kernel.Unwinder?.OfProcessor(cpu);
             var frame = stack?.Frames is [var first, ..] ? first : default(StackFrame?);
             var state = cpu == crashed ? "crash"
                 : task is { IsIdle: true } ? "idle"

@@ -53,14 +53,14 @@ public sealed class ReportBuilder
     {
         ReportBuilder builder = new(dump, null);
         TaskReport? tasks = builder._kernel is { } kernel ? builder.Part("tasks", () => new TaskReport(kernel, new StackReport(kernel)), null) : null;
-        return CrashFactsReader.Read(builder._kernel, builder._log, tasks, builder._gaps).Signature;
+        return CrashFactsReader.Read(builder._kernel, builder._log, tasks).Signature;
     }
 
     private CrashReport Build(string tool)
     {
         StackReport? stacks = _kernel is null ? null : new StackReport(_kernel);
         TaskReport? tasks = _kernel is null ? null : Part("tasks", () => new TaskReport(_kernel, stacks!), null);
-        CrashFacts facts = CrashFactsReader.Read(_kernel, _log, tasks, _gaps);
+        CrashFacts facts = CrashFactsReader.Read(_kernel, _log, tasks);
         SystemReport system = new(_kernel, _dump, _log);
 
         IReadOnlyList<ReportModule> modules = Part("modules", system.Modules, []);

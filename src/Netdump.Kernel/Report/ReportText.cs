@@ -1,4 +1,5 @@
 using System.Globalization;
+using Netdump.Kernel.Report.Findings;
 
 namespace Netdump.Kernel.Report;
 
@@ -8,7 +9,7 @@ public sealed class ReportText
 {
     private const int Width = 100;
     private const int Indent = 10;
-    private const int Findings = 12;
+    private const int MostFindings = 12;
     private const int StackFrames = 12;
     private const int IdleFold = 8;
 
@@ -99,7 +100,7 @@ public sealed class ReportText
         if (_report.Findings.Count == 0)
             return;
         _output.WriteLine("FINDINGS");
-        foreach (ReportFinding finding in _report.Findings.Take(Findings))
+        foreach (ReportFinding finding in _report.Findings.Take(MostFindings))
         {
             Wrap($"  {finding.Severity,-8}  {finding.Text}", 12);
             string evidence = string.Join(", ", finding.Evidence.Select(e => $"{e.Key} {e.Value}"));
@@ -107,8 +108,8 @@ public sealed class ReportText
             if (finding.More is { } command)
                 Line($"            {command}");
         }
-        if (_report.Findings.Count > Findings)
-            Line($"  and {_report.Findings.Count - Findings} more: netdump report --json");
+        if (_report.Findings.Count > MostFindings)
+            Line($"  and {_report.Findings.Count - MostFindings} more: netdump report --json");
         _output.WriteLine();
     }
 
@@ -247,13 +248,7 @@ public sealed class ReportText
 
     private static string Plural(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
 
-    private static string Duration(double seconds) => seconds switch
-    {
-        < 120 => $"{seconds:0.0} s",
-        < 7200 => $"{seconds / 60:0.0} min",
-        < 172_800 => $"{seconds / 3600:0.0} h",
-        _ => $"{seconds / 86_400:0.0} days",
-    };
+    private static string Duration(double seconds) => Finding.Words(TimeSpan.FromSeconds(seconds));
 
     private static string Size(long bytes) => bytes switch
     {

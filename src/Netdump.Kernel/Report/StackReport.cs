@@ -32,11 +32,11 @@ internal sealed class StackReport(CrashedKernel kernel)
             _ => _walk,
         };
         if (frame.Kind == FrameKind.User || _symbols is null
-            || !_symbols.TryResolve(frame.IsReturnAddress ? frame.Pc - 1 : frame.Pc, out SymbolMatch match))
+            || !_symbols.TryResolve(frame.Lookup, out SymbolMatch match))
             return new ReportFrame(pc, null, null, null, frame.IsReliable, trust);
         return new ReportFrame(pc, match.Name, (long)(frame.Pc - match.Start), match.Module, frame.IsReliable, trust);
     }
 
     /// <summary>Name of the function a frame is in; null when it is not known.</summary>
-    public string? NameOf(in StackFrame frame) => Frame(frame).Symbol;
+    public string? NameOf(in StackFrame frame) => _symbols is not null && _symbols.TryResolve(frame.Lookup, out SymbolMatch match) ? match.Name : null;
 }

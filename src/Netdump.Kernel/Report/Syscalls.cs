@@ -1,6 +1,4 @@
-using Netdump.Kernel.Facts;
 using Netdump.Kernel.Tasks;
-using Netdump.Kernel.Types;
 using Netdump.Vmcore;
 
 namespace Netdump.Kernel.Report;
@@ -19,7 +17,7 @@ internal static class Syscalls
     private static readonly string[] X64Arguments = ["rdi", "rsi", "rdx", "r10", "r8", "r9"];
     private static readonly string[] Arm64Arguments = ["x0", "x1", "x2", "x3", "x4", "x5"];
 
-    public static ReportSyscall? Of(CrashedKernel kernel, KernelTask task, Gaps gaps)
+    public static ReportSyscall? Of(CrashedKernel kernel, KernelTask task)
     {
         if (task.IsKernelThread || kernel.Unwinder?.UserRegistersOf(task.Address) is not { } registers)
             return null;
@@ -29,7 +27,7 @@ internal static class Syscalls
         if (number is not < Highest || NameOf(kernel, number.Value) is not { } name)
             return null;
         ulong[] arguments = [.. (isX64 ? X64Arguments : Arm64Arguments).Select(r => registers[r] ?? 0)];
-        return new ReportSyscall((int)number.Value, name, [.. arguments.Select(a => $"0x{a:x}")], OnFile.Contains(name) ? FileOf(kernel, task, arguments[0], gaps) : null);
+        return new ReportSyscall((int)number.Value, name, [.. arguments.Select(a => $"0x{a:x}")], OnFile.Contains(name) ? OpenFile.Of(kernel, task).FirstOrDefault(f => (ulong)f.Descriptor == arguments[0])?.Path : null);
     }
 
     private static string? NameOf(CrashedKernel kernel, ulong number)
@@ -41,19 +39,5 @@ internal static class Syscalls
             if (match.Name.StartsWith(prefix, StringComparison.Ordinal) && match.Name != "__x64_sys_ni_syscall")
                 return match.Name[prefix.Length..];
         return null;
-    }
-
-    private static string? FileOf(CrashedKernel kernel, KernelTask task, ulong descriptor, Gaps gaps)
-    {
-        if (kernel.Types is not { } types || descriptor > int.MaxValue)
-            return null;
-        KernelObject table = types.At("task_struct", task.Address)["files"]["fdt"];
-        if (table["max_fds"].Unsigned is not { } limit || descriptor >= limit)
-            return null;
-        KernelObject file = table["fd"][(int)descriptor].Target;
-        var path = file.Exists ? FilePath.Of(file["f_path"]) : null;
-        if (path is null)
-            gaps.Add($"the file of descriptor {descriptor} of {task}", "its path is not in the dump");
-        return path;
     }
 }

@@ -65,7 +65,7 @@ internal sealed class SystemReport(CrashedKernel? kernel, VmcoreFile dump, LogAn
         .OrderByDescending(p => p.Rss).Take(LargestProcesses);
 
     public IReadOnlyList<ReportModule> Modules() => kernel is null ? []
-        : [.. kernel.Modules.Select(m => new ReportModule(m.Name, $"0x{m.Base:x}", (long)m.Size, TaintFlags.Letters(m.Taints), m.Version, m.SourceVersion))];
+        : [.. kernel.Modules.Select(m => new ReportModule(m.Name, $"0x{m.Base:x}", (long)m.Size, Taint.LettersOf(m.Taints), m.Version, m.SourceVersion))];
 
     public IReadOnlyList<ReportMount> Mounts() => _facts is null ? []
         : [.. _facts.Mounts.Select(m => new ReportMount(m.Path ?? "?", m.Type, m.Device, m.Frozen != 0))];

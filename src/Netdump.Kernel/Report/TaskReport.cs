@@ -11,6 +11,7 @@ internal sealed class TaskReport
     private readonly CrashedKernel _kernel;
     private readonly StackReport _stacks;
     private readonly Dictionary<ulong, KernelStack> _walked = [];
+    private readonly Dictionary<ulong, string[]> _names = [];
 
     public TaskReport(CrashedKernel kernel, StackReport stacks)
     {
@@ -87,8 +88,12 @@ internal sealed class TaskReport
     }
 
     /// <summary>Functions of a task's stack, innermost first.</summary>
-    public IEnumerable<string> NamesOf(KernelTask task) =>
-        StackOf(task).Frames.Where(f => f.IsReliable && f.Kind != FrameKind.User).Select(f => _stacks.NameOf(f)).OfType<string>();
+    public IReadOnlyList<string> NamesOf(KernelTask task)
+    {
+        if (!_names.TryGetValue(task.Address, out string[]? names))
+            _names.Add(task.Address, names = [.. StackOf(task).Frames.Where(f => f.IsReliable && f.Kind != FrameKind.User).Select(f => _stacks.NameOf(f)).OfType<string>()]);
+        return names;
+    }
 
     private string[] Names(KernelTask task) => [.. NamesOf(task).Take(GroupFrames)];
 

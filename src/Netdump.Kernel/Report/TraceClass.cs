@@ -3,7 +3,7 @@ using Netdump.Kernel.Incidents;
 namespace Netdump.Kernel.Report;
 
 /// <summary>The class of a crash by the functions of its stack alone: for a dump whose log says nothing.</summary>
-internal static class CrashClasses
+internal static class TraceClass
 {
     private static readonly (string Function, string Class)[] Signs =
     [
@@ -14,7 +14,7 @@ internal static class CrashClasses
         ("page_fault_oops", CrashClass.PageFault), ("exc_general_protection", CrashClass.GeneralProtection), ("handle_bug", CrashClass.Bug),
     ];
 
-    public static string OfTrace(IReadOnlyList<SignatureFrame> trace)
+    public static string Of(IReadOnlyList<SignatureFrame> trace)
     {
         foreach (SignatureFrame frame in trace)
             foreach (var (function, word) in Signs)

@@ -44,7 +44,7 @@ internal sealed class TaskStacks(TaskSource source)
             foreach (StackFrame frame in unwinder.OfSleeping(task.Address).Frames)
             {
                 if (frame.Kind is not (FrameKind.User or FrameKind.Guess)
-                    && symbols.TryResolve(frame.IsReturnAddress ? frame.Pc - 1 : frame.Pc, out SymbolMatch match))
+                    && symbols.TryResolve(frame.Lookup, out SymbolMatch match))
                     functions.Add((match.Name, frame.Pc));
             }
         if (functions.Count > 0)

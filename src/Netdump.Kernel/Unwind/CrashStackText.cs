@@ -33,7 +33,7 @@ public static class CrashStackText
     }
 
     private static (string Name, string? Module) Name(CrashedKernel kernel, StackFrame frame) =>
-        kernel.Symbols is { } symbols && symbols.TryResolve(frame.IsReturnAddress ? frame.Pc - 1 : frame.Pc, out var match)
+        kernel.Symbols is { } symbols && symbols.TryResolve(frame.Lookup, out var match)
             ? (match.Name, match.Module)
             : ("(unknown)", null);
 

@@ -27,6 +27,9 @@ public enum FrameKind
 /// <param name="IsReturnAddress">Whether to look up one byte before <paramref name="Pc"/>.</param>
 public readonly record struct StackFrame(ulong Pc, ulong Sp, FrameKind Kind, bool IsReliable, bool IsReturnAddress)
 {
+    /// <summary>Address to look the function's name up at: a call may be the last instruction of its function.</summary>
+    public ulong Lookup => IsReturnAddress && Pc > 0 ? Pc - 1 : Pc;
+
     /// <summary>Which stack it lies on, as the kernel's log marks it: TASK, IRQ, NMI, #DF, #DB, #MC, #VC; null for user mode, or when it is not known.</summary>
     public string? Stack { get; init; }
 }

@@ -148,6 +148,31 @@ public class ClassicSenderTests
         Assert.Empty(server.Others);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_state_follows_the_log_and_one_that_breaks_off_costs_a_line_and_not_the_dump(bool breaks)
+    {
+        using var dump = new DumpFile(records: 10);
+        using var server = new OriginalServer();
+        var served = server.Serve();
+        IEnumerable<string> State()
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                if (breaks && i == 100)
+                    throw new InvalidOperationException("a wild pointer");
+                yield return $"task:{i}\n";
+            }
+        }
+        var result = Send(dump.Source, server.Address, Options with { State = State });
+        await served;
+        Assert.Equal(SendOutcome.Rebooted, result.Outcome);
+        var log = string.Concat(dump.Source.ReadLog().Select(r => $"[    0.{r.Nanoseconds / 1000:d6}] {Encoding.UTF8.GetString(r.Text.Span)}\n"));
+        var state = string.Concat(Enumerable.Range(0, breaks ? 100 : 200).Select(i => $"task:{i}\n"));
+        Assert.Equal(log + state + (breaks ? "netdump: the list of tasks ends here: a wild pointer\n" : ""), server.Log.ToString());
+    }
+
     [Fact]
     public async Task A_silent_server_is_greeted_again_and_then_given_up()
     {

@@ -50,6 +50,16 @@ public class LogAnalysisTests
     }
 
     [Fact]
+    public void What_netdump_itself_says_of_a_crash_behind_its_log_is_no_second_one()
+    {
+        const string Log = "[    1.000000] sysrq: Trigger a crash\n[    1.000001] Kernel panic - not syncing: sysrq triggered crash\n";
+        var alone = LogAnalysis.Of(ConsoleLine.Of(new StringReader(Log)));
+        var both = LogAnalysis.Of(ConsoleLine.Of(new StringReader(Log + "netdump: crash: BUG: unable to handle kernel NULL pointer dereference in foo (0123)\n")));
+        Assert.Equal(alone.Incidents.Select(i => i.Title), both.Incidents.Select(i => i.Title));
+        Assert.Equal(alone.Signature?.Id, both.Signature?.Id);
+    }
+
+    [Fact]
     public void Item49_the_fault_address_is_the_heads_or_the_closing_cr2_never_that_of_registers_after_code_that_cannot_be_read()
     {
         string log = Oops("[   10.000000] ", "6.1.0", "Oops: 0000 [#1] SMP", "bad_poll");

@@ -14,7 +14,8 @@ public class LogAndMemoryTests
         using var dump = kernel.Dump;
         CrashSignature? logged = LogAnalysis.Of(ConsoleLine.Of(dump.OpenLog().Records())).Signature;
         Assert.NotNull(logged);
-        var walked = CrashSignature.Of(logged.Class, SignatureTrace.FramesOfCrash(kernel, logged.Class), title: logged.Title);
+        var stack = kernel.Unwinder!.OfProcessor((kernel.Facts.Panic.CrashingProcessor ?? kernel.Facts.Panic.Processor)!.Value);
+        var walked = CrashSignature.Of(logged.Class, SignatureFrames.Of(logged.Class, SignatureTrace.Of(kernel, stack)), title: logged.Title);
         Assert.Equal((logged.Key, logged.Id), (walked.Key, walked.Id));
         Assert.Equal("c387c617f6670a05", walked.Id);
     }

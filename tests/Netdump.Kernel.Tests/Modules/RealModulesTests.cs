@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Netdump.Kernel.Facts;
 using Netdump.Kernel.Modules;
 using Netdump.Vmcore.Tests;
 
@@ -59,7 +60,7 @@ public class RealModulesTests
         Assert.False(symbols.TryFind("no_such_symbol_at_all", out _));
         var labload = kernel.Modules.Find("labload")!;
         Assert.True(labload.OrcCount > 0 && labload.OrcAddresses != 0 && labload.OrcEntries != 0);
-        Assert.Equal("OE", TaintFlags.Letters(labload.Taints));
+        Assert.Equal("OE", Taint.LettersOf(labload.Taints));
         Assert.Contains(kernel.Modules, module => module.SourceVersion is { Length: > 20 });
     }
 
@@ -73,7 +74,7 @@ public class RealModulesTests
             line.Append("[permanent],");
         line.Append(module.UsedBy.Count == 0 && !module.IsPermanent ? "-" : "").Append(CultureInfo.InvariantCulture, $" {module.State} 0x{module.Base:x16}");
         if (module.Taints != 0)
-            line.Append(CultureInfo.InvariantCulture, $" ({TaintFlags.Letters(module.Taints)})");
+            line.Append(CultureInfo.InvariantCulture, $" ({Taint.LettersOf(module.Taints)})");
         return line.ToString();
     }
 }

@@ -3,7 +3,7 @@ using Netdump.Kernel.Report;
 
 namespace Netdump.Kernel.Tests.Report;
 
-public class AddressMeaningTests
+public class BadAddressTests
 {
     [Theory]
     [InlineData(0UL, "fault-null", "a null pointer")]
@@ -21,7 +21,7 @@ public class AddressMeaningTests
     [InlineData(0x0001_2345_6789_abcdUL, "fault-noncanonical", "no address at all")]
     public void User44_bad_addresses_are_explained_in_words(ulong address, string id, string words)
     {
-        var meaning = AddressMeaning.Of(address);
+        var meaning = BadAddress.Of(address);
         Assert.Equal(id, meaning?.Id);
         Assert.Contains(words, meaning?.Words, StringComparison.Ordinal);
     }
@@ -31,17 +31,17 @@ public class AddressMeaningTests
     [InlineData(0x7fff_ffff_f000UL)]
     [InlineData(0xffff_8880_0000_1000UL)]
     [InlineData(0xffff_ffff_8100_0000UL)]
-    public void Nothing_is_said_of_ordinary_addresses(ulong address) => Assert.Null(AddressMeaning.Of(address));
+    public void Nothing_is_said_of_ordinary_addresses(ulong address) => Assert.Null(BadAddress.Of(address));
 
     [Fact]
     public void Five_levels_make_more_addresses_canonical()
     {
-        Assert.NotNull(AddressMeaning.Of(0x0001_2345_6789_abcd));
-        Assert.Null(AddressMeaning.Of(0x0001_2345_6789_abcd, canonicalBits: 57));
-        Assert.NotNull(AddressMeaning.Of(0x0123_4567_89ab_cdef, canonicalBits: 57));
+        Assert.NotNull(BadAddress.Of(0x0001_2345_6789_abcd));
+        Assert.Null(BadAddress.Of(0x0001_2345_6789_abcd, canonicalBits: 57));
+        Assert.NotNull(BadAddress.Of(0x0123_4567_89ab_cdef, canonicalBits: 57));
     }
 
     [Fact]
     public void Every_address_has_an_answer_or_none() =>
-        Gen.ULong.Sample(address => AddressMeaning.Of(address) is not { Words.Length: 0 });
+        Gen.ULong.Sample(address => BadAddress.Of(address) is not { Words.Length: 0 });
 }

@@ -9,7 +9,7 @@ public class VerdictTests
     private static CrashFacts OfLog(string log)
     {
         LogAnalysis analysis = LogAnalysis.Of(ConsoleLine.Of(new StringReader(log)));
-        return CrashFactsReader.Read(null, analysis, null, new Gaps());
+        return CrashFactsReader.Read(null, analysis, null);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public class VerdictTests
         }
         CrashedKernel kernel = memory.Open();
         var tasks = new TaskReport(kernel, new StackReport(kernel));
-        var facts = CrashFactsReader.Read(kernel, LogAnalysis.Of([]), tasks, kernel.Gaps);
+        var facts = CrashFactsReader.Read(kernel, LogAnalysis.Of([]), tasks);
         Assert.False(facts.HasCrashed);
         Assert.Contains("had not panicked", Verdicts.Of(facts).Text, StringComparison.Ordinal);
     }

@@ -38,6 +38,7 @@ internal static class Finding
     {
         < 120 => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s"),
         < 7200 => string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes:0.0} min"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours:0.0} h"),
+        < 172_800 => string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours:0.0} h"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{time.TotalDays:0.0} days"),
     };
 }
