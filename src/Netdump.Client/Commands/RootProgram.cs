@@ -66,7 +66,7 @@ public static class RootProgram
         }
         catch (OutOfMemoryException)
         {
-            Console.Error.WriteLine("netdump: this needs more memory than netdump allows itself (64 MiB); take large modules out of EXTRA_MODULES");
+            Console.Error.WriteLine("netdump: this needs more memory than netdump allows itself (64 MiB): take large modules out of EXTRA_MODULES, or for a large dump set DOTNET_GCHeapHardLimit=40000000 (bytes in hexadecimal)");
             return 1;
         }
         catch (Exception e)

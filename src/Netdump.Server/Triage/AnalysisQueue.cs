@@ -18,7 +18,7 @@ public sealed class AnalysisQueue : IDisposable
     public const string ReportName = "report.json";
 
     // A hundred thousand tasks need about this much; the program's own limit is the capture kernel's.
-    private const string HeapLimit = "0x20000000";
+    private const string HeapLimit = "20000000"; // hexadecimal, 512 MiB; with 0x before it the runtime does not read it
     private const int LongestLine = 400;
 
     private readonly string? _program;

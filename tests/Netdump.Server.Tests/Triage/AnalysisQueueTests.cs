@@ -44,6 +44,8 @@ public sealed class AnalysisQueueTests : IDisposable
         Assert.Contains($"{crash.Path}: a title (0123)", Assert.Single(_log.Lines), StringComparison.Ordinal);
         // Nothing of the server's environment, which may hold secrets, but what the shell itself adds.
         Assert.DoesNotContain("HOME=", await File.ReadAllTextAsync(crash.File("env"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        // Bytes in hexadecimal without 0x: so the runtime reads it.
+        Assert.Contains("DOTNET_GCHeapHardLimit=20000000\n", await File.ReadAllTextAsync(crash.File("env"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Equal(crash.Path + "\n", await File.ReadAllTextAsync(crash.File("pwd"), TestContext.Current.CancellationToken));
     }
 
