@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 
@@ -67,15 +66,15 @@ public sealed class SshPublicKey
         int end = line.IndexOfAny(' ', '\t');
         ReadOnlySpan<char> base64 = end < 0 ? line : line[..end];
         ReadOnlySpan<char> comment = end < 0 ? default : line[end..].Trim();
-        Span<byte> blob = stackalloc byte[BlobSize + 3];
-        if (base64.Length != (BlobSize + 2) / 3 * 4 || !Convert.TryFromBase64Chars(base64, blob, out int length) || length != BlobSize) return false;
-        blob = blob[..length];
+        Span<byte> room = stackalloc byte[BlobSize + 3];
+        if (base64.Length != (BlobSize + 2) / 3 * 4 || !Convert.TryFromBase64Chars(base64, room, out int length) || length != BlobSize) return false;
         // The last digit has two bits to spare: one key has one spelling.
         Span<char> spelling = stackalloc char[(BlobSize + 2) / 3 * 4];
-        if (!Convert.TryToBase64Chars(blob, spelling, out _) || !base64.SequenceEqual(spelling)) return false;
-        return TakeString(ref blob, "ecdsa-sha2-nistp256"u8.Length, out Span<byte> algorithm) && algorithm.SequenceEqual("ecdsa-sha2-nistp256"u8)
-            && TakeString(ref blob, 8, out Span<byte> curve) && curve.SequenceEqual("nistp256"u8)
-            && TakeString(ref blob, PointSize, out Span<byte> point)
+        if (!Convert.TryToBase64Chars(room[..BlobSize], spelling, out _) || !base64.SequenceEqual(spelling)) return false;
+        var blob = new SshReader(room[..BlobSize]);
+        return blob.TryText(out ReadOnlySpan<byte> algorithm) && algorithm.SequenceEqual("ecdsa-sha2-nistp256"u8)
+            && blob.TryText(out ReadOnlySpan<byte> curve) && curve.SequenceEqual("nistp256"u8)
+            && blob.TryText(out ReadOnlySpan<byte> point) && blob.IsAtEnd
             && TryFromPoint(point, comment.ToString(), out key);
     }
 
@@ -89,16 +88,19 @@ public sealed class SshPublicKey
         Q = new ECPoint { X = _point[1..33], Y = _point[33..] },
     });
 
-    /// <summary>The line without a newline; no trailing blank when there is no comment.</summary>
-    public override string ToString()
+    /// <summary>The key as SSH's messages hold it, and the line in base64.</summary>
+    public byte[] ToBlob()
     {
-        Span<byte> blob = stackalloc byte[BlobSize];
-        Span<byte> at = blob;
-        PutString(ref at, "ecdsa-sha2-nistp256"u8);
-        PutString(ref at, "nistp256"u8);
-        PutString(ref at, _point);
-        return $"{Algorithm} {Convert.ToBase64String(blob)}{(Comment.Length == 0 ? "" : " ")}{Comment}";
+        byte[] blob = new byte[BlobSize];
+        var writer = new SshWriter(blob);
+        writer.Text("ecdsa-sha2-nistp256"u8);
+        writer.Text("nistp256"u8);
+        writer.Text(_point);
+        return blob;
     }
+
+    /// <summary>The line without a newline; no trailing blank when there is no comment.</summary>
+    public override string ToString() => $"{Algorithm} {Convert.ToBase64String(ToBlob())}{(Comment.Length == 0 ? "" : " ")}{Comment}";
 
     private static bool TryFromPoint(ReadOnlySpan<byte> point, string comment, [NotNullWhen(true)] out SshPublicKey? key)
     {
@@ -116,21 +118,5 @@ public sealed class SshPublicKey
         }
         key = found;
         return true;
-    }
-
-    private static bool TakeString(ref Span<byte> blob, int length, out Span<byte> text)
-    {
-        text = default;
-        if (blob.Length < 4 + length || BinaryPrimitives.ReadUInt32BigEndian(blob) != length) return false;
-        text = blob.Slice(4, length);
-        blob = blob[(4 + length)..];
-        return true;
-    }
-
-    private static void PutString(ref Span<byte> blob, ReadOnlySpan<byte> text)
-    {
-        BinaryPrimitives.WriteInt32BigEndian(blob, text.Length);
-        text.CopyTo(blob[4..]);
-        blob = blob[(4 + text.Length)..];
     }
 }
