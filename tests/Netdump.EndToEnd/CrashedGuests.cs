@@ -100,7 +100,7 @@ public sealed class CrashedGuests : IDisposable
     private Task<CrashedGuest> Begin(CrashCause cause) => _guests.GetOrAdd(Key(cause), _ => new(() => Task.Run(() =>
         Boot(cause.Series, cause.ToString(), cause.Level, cause.Name, 400, "virtio-net-pci", cause.Arguments, "", withModule: cause.Name != "oom")))).Value;
 
-    private CrashedGuest Of(string series, string nic, string crashBy, int memoryMiB = 512, string more = "lab_load=1", string qemu = "") =>
+    private CrashedGuest Of(string series, string nic, string crashBy, int memoryMiB = 512, string more = "lab_load=1 lab_tasks=1 log_buf_len=1M", string qemu = "") =>
         _guests.GetOrAdd($"{series} {more}", _ => new(() => Task.Run(() =>
             Boot(series, more.Replace(' ', '-'), 0, crashBy, memoryMiB, nic, more, qemu, withModule: false)))).Value.GetAwaiter().GetResult();
 

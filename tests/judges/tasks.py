@@ -1,5 +1,5 @@
 # Run by drgn on a dump with full debuginfo: prints, as one JSON object, what an analysis without any must find.
-# tasks: pid, tgid, ppid, comm, address, state (the letter of ps), stack from the innermost frame as [program counter, function, inlined],
+# tasks: pid, tgid, ppid, comm, address, state (the letter of ps), when it last came to a processor (ns of the scheduler's clock), stack from the innermost frame as [program counter, function, inlined],
 # function null where drgn has only the address; modules; panic: CPU and pid; release.
 import json
 
@@ -32,6 +32,7 @@ def describe(task):
         "comm": task.comm.string_().decode(errors="backslashreplace"),
         "addr": hex(task.value_()),
         "state": task_state_to_char(task),
+        "last_arrival": task.sched_info.last_arrival.value_(),
         **stack_of(task),
     }
 
