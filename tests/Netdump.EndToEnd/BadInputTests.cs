@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Netdump.Vmcore.Tests;
 
 namespace Netdump.EndToEnd;
 
@@ -8,9 +9,11 @@ public class BadInputTests
 {
     private const string Nobody = "65534";
 
-    private static string OneLine(int expectedExit, string file, params string[] arguments)
+    private static string OneLine(int expectedExit, string file, params string[] arguments) => OneLine(expectedExit, file, arguments, []);
+
+    private static string OneLine(int expectedExit, string file, string[] arguments, Dictionary<string, string> environment)
     {
-        using Command command = new(file, arguments);
+        using Command command = new(file, arguments, environment: environment);
         int exit = command.WaitForExit(TimeSpan.FromMinutes(2));
         Assert.True(exit == expectedExit, $"exit code {exit}, expected {expectedExit}:\n{command.Output}");
         Assert.DoesNotContain("   at ", command.Output, StringComparison.Ordinal);
@@ -72,6 +75,17 @@ public class BadInputTests
         string said = OneLineAsNobody(1, Workspace.Client, "start", "--config", conf);
         Assert.Contains("root", said, StringComparison.Ordinal);
         Directory.Delete(scratch, true);
+    }
+
+    /// <summary>8 to 20 MiB: the runtime would crash in the midst of the work, without a word.</summary>
+    [Theory]
+    [InlineData("800000")]
+    [InlineData("1000000")]
+    [InlineData("1400000")]
+    public void A_heap_limit_too_small_for_the_runtime_is_named(string limit)
+    {
+        string said = OneLine(1, Workspace.Client, ["report", SharedData.File("linux-6.1-sysrq-4level", "vmcore.kdump")], new() { ["DOTNET_GCHeapHardLimit"] = limit });
+        Assert.Contains("DOTNET_GCHeapHardLimit", said, StringComparison.Ordinal);
     }
 
     [Fact]

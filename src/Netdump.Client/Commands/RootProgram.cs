@@ -26,9 +26,18 @@ public static class RootProgram
           netdump filter vmcore small  writes it anew without free pages, cache and data of processes
         """;
 
+    private const string HeapLimit = "GCHeapHardLimit";
+    private const string HeapLimitVariable = "DOTNET_" + HeapLimit;
+    private const long SmallestHeap = 24 << 20; // with less the runtime does not run out of memory, it crashes (large objects, .NET 10)
+
     /// <summary>Runs the command line; the exit code is 0, 1 for a failure or 2 for wrong usage.</summary>
     public static int Run(string[] args)
     {
+        if (GC.GetConfigurationVariables().GetValueOrDefault(HeapLimit) is > 0L and < SmallestHeap)
+        {
+            Console.Error.WriteLine($"netdump: {HeapLimitVariable} allows less than the {SmallestHeap >> 20} MiB that the runtime itself needs: raise it (bytes in hexadecimal), or leave it out");
+            return 1;
+        }
         var root = new RootCommand(Description)
         {
             StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(),
@@ -66,7 +75,10 @@ public static class RootProgram
         }
         catch (OutOfMemoryException)
         {
-            Console.Error.WriteLine("netdump: this needs more memory than netdump allows itself (64 MiB): take large modules out of EXTRA_MODULES, or for a large dump set DOTNET_GCHeapHardLimit=40000000 (bytes in hexadecimal)");
+            Console.Error.WriteLine(
+                GC.GetConfigurationVariables().GetValueOrDefault(HeapLimit) is > 0L and var limit
+                    ? $"netdump: this needs more memory than the {limit >> 20} MiB that {HeapLimitVariable} allows: raise it (bytes in hexadecimal), or leave it out"
+                    : "netdump: there is not enough memory: end what else needs it, or raise the limit (ulimit -a shows those in force)");
             return 1;
         }
         catch (Exception e)

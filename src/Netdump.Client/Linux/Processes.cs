@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Runtime.InteropServices;
 
 namespace Netdump.Client.Linux;
@@ -27,18 +28,21 @@ public static partial class Processes
     public static unsafe int Start(string path, params ReadOnlySpan<string> arguments)
     {
         nint* vector = stackalloc nint[arguments.Length + 1];
-        nint* environment = stackalloc nint[1];
-        environment[0] = 0;
+        string[] variables = [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(v => $"{v.Key}={v.Value}")];
+        nint* environment = stackalloc nint[variables.Length + 1];
         try
         {
             for (int i = 0; i < arguments.Length; i++) vector[i] = Marshal.StringToCoTaskMemUTF8(arguments[i]);
             vector[arguments.Length] = 0;
+            for (int i = 0; i < variables.Length; i++) environment[i] = Marshal.StringToCoTaskMemUTF8(variables[i]);
+            environment[variables.Length] = 0;
             int error = NativeSpawn(out int child, path, 0, 0, vector, environment);
             return error == 0 ? child : throw new LinuxException($"start {path}", error);
         }
         finally
         {
             for (int i = 0; i < arguments.Length; i++) Marshal.FreeCoTaskMem(vector[i]);
+            for (int i = 0; i < variables.Length; i++) Marshal.FreeCoTaskMem(environment[i]);
         }
     }
 

@@ -17,7 +17,7 @@ public sealed class AnalysisQueue : IDisposable
     /// <summary>The report a crash's directory has once its dump was analysed.</summary>
     public const string ReportName = "report.json";
 
-    // A hundred thousand tasks need about this much; the program's own limit is the capture kernel's.
+    // A hundred thousand tasks need about this much.
     private const string HeapLimit = "20000000"; // hexadecimal, 512 MiB; with 0x before it the runtime does not read it
     private const int LongestLine = 400;
 

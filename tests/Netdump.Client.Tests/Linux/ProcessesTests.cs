@@ -30,6 +30,21 @@ public sealed class ProcessesTests
     }
 
     [Fact]
+    public void A_child_has_the_environment_of_its_parent_which_limits_the_heap_in_the_capture_kernel()
+    {
+        Environment.SetEnvironmentVariable("NETDUMP_TEST_CHILD", "a=b c");
+        (SafeFileHandle read, SafeFileHandle write) = Descriptors.PipeForChild();
+        using (read)
+        {
+            using (write)
+                Processes.Start("/bin/sh", "sh", "-c", $"printf '%s' \"$NETDUMP_TEST_CHILD\" > /proc/self/fd/{write.DangerousGetHandle()}");
+            byte[] buffer = new byte[100];
+            Assert.True(Descriptors.WaitReadable(read, TimeSpan.FromSeconds(20)));
+            Assert.Equal("a=b c", Encoding.UTF8.GetString(buffer, 0, Descriptors.Read(read, buffer)));
+        }
+    }
+
+    [Fact]
     public void A_memory_file_is_readable_only_after_it_was_sealed()
     {
         SafeFileHandle writable = MemoryFile.Create("netdump-test");
