@@ -44,7 +44,7 @@ public partial class StatusTests
         Told(cases["busy-replace"], 0, @"warn  loaded: replacing a crash kernel .*\[busy\]");
         Told(cases["stop"], 0, "panic_on_oops:0\nsoftlockup_panic:0\nhardlockup_panic:0\nhung_task_panic:0\nunknown_nmi_panic:0$");
         JsonNode json = JsonNode.Parse(cases["not-loaded"].Said)!;
-        Assert.Equal((2, 2, false), (cases["not-loaded"].Exit, (int)json["exitCode"]!, (bool)json["armed"]!));
+        Assert.Equal((2, 2, false), (cases["not-loaded"].Exit, (int)json["exit_code"]!, (bool)json["armed"]!));
         Assert.Equal("not-loaded", (string?)json["checks"]!.AsArray().Single(c => (string?)c!["level"] == "fail")!["code"]);
         Told(cases["no-route"], 1, @"FAIL  path: no route to server 10\.0\.2\.2  \[no-nic\]");
         Told(cases["locked-down"], 1, @"FAIL  kexec: kernel\.kexec_load_disabled=1.*\[locked-down\]\n        -> .*before what sets it");

@@ -144,6 +144,6 @@ internal sealed record DumpSummary(
 }
 
 /// <summary>Reflection-free serializer of <see cref="DumpSummary"/>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(DumpSummary))]
 internal sealed partial class DumpSummaryJson : JsonSerializerContext;

@@ -102,6 +102,6 @@ internal sealed record FilterSummary(
 internal sealed record ExcludedPages(ulong Free, ulong Cache, ulong PrivateCache, ulong User, ulong Poisoned, ulong Offline);
 
 /// <summary>Reflection-free serializer of <see cref="FilterSummary"/>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(FilterSummary))]
 internal sealed partial class FilterSummaryJson : JsonSerializerContext;

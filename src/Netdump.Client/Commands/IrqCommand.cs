@@ -83,7 +83,7 @@ internal static class IrqCommand
             json.WriteNumber("number", interrupt.Number);
             json.WriteString("address", KernelArgument.Hex(interrupt.Address));
             json.WriteString("chip", interrupt.Chip);
-            json.WriteNumber("hardwareNumber", interrupt.HardwareNumber);
+            json.WriteNumber("hardware_number", interrupt.HardwareNumber);
             json.WriteStartArray("actions");
             foreach (var action in interrupt.Actions)
                 json.WriteStringValue(action.Name);

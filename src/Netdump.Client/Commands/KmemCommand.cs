@@ -62,8 +62,8 @@ internal static class KmemCommand
             json.WriteStartObject();
             json.WriteString("address", KernelArgument.Hex(meaning.Address));
             json.WriteString("symbol", meaning.Symbol);
-            json.WriteString("stackOf", meaning.Task);
-            json.WriteString("taskStructOf", meaning.TaskStruct);
+            json.WriteString("stack_of", meaning.Task);
+            json.WriteString("task_struct_of", meaning.TaskStruct);
             if (meaning.Slab is { } slab)
             {
                 json.WriteStartObject("slab");
@@ -114,11 +114,11 @@ internal static class KmemCommand
                     json.WriteStartObject();
                     json.WriteString("address", KernelArgument.Hex(cache.Address));
                     json.WriteString("name", cache.Name);
-                    json.WriteNumber("objectSize", cache.ObjectSize);
+                    json.WriteNumber("object_size", cache.ObjectSize);
                     json.WriteNumber("allocated", cache.Allocated);
                     json.WriteNumber("objects", cache.Objects);
                     json.WriteNumber("slabs", cache.Slabs);
-                    json.WriteNumber("slabBytes", cache.SlabBytes);
+                    json.WriteNumber("slab_bytes", cache.SlabBytes);
                     json.WriteNumber("bytes", cache.Bytes);
                     json.WriteEndObject();
                 }

@@ -54,13 +54,13 @@ internal static class LogAnalysisPrinter
         json.WriteString("panic", log.PanicText);
         json.WriteNumber("lines", log.Lines);
         if (log.Silence is { } silence)
-            json.WriteNumber("silenceSeconds", silence.TotalSeconds);
-        json.WriteNumber("linesInLastSecond", log.LinesInLastSecond);
+            json.WriteNumber("silence_s", silence.TotalSeconds);
+        json.WriteNumber("lines_in_last_second", log.LinesInLastSecond);
         json.WriteStartArray("incidents");
         foreach (Incident incident in log.Incidents)
             Write(json, incident, ReferenceEquals(incident, log.Cause));
         json.WriteEndArray();
-        json.WriteStartArray("lastWords");
+        json.WriteStartArray("last_words");
         foreach (ConsoleLine line in log.LastWords)
             json.WriteStringValue(line.Text);
         json.WriteEndArray();
@@ -92,8 +92,8 @@ internal static class LogAnalysisPrinter
         json.WriteString("title", incident.Title);
         json.WriteString("head", incident.Head);
         json.WriteString("signature", incident.Signature.Id);
-        json.WriteNumber("firstLine", incident.FirstLine);
-        json.WriteNumber("lastLine", incident.LastLine);
+        json.WriteNumber("first_line", incident.FirstLine);
+        json.WriteNumber("last_line", incident.LastLine);
         json.WriteNumber("count", incident.Count);
         if (incident.Time is { } time)
             json.WriteNumber("seconds", time.TotalSeconds);
@@ -108,8 +108,8 @@ internal static class LogAnalysisPrinter
         WriteText(json, "panic", incident.PanicText);
         WriteText(json, "code", incident.Code);
         WriteNumber(json, "owner", incident.Owner);
-        WriteText(json, "faultAddress", incident.FaultAddress is { } address ? $"0x{address:x}" : null);
-        WriteText(json, "errorCode", incident.ErrorCode is { } code ? $"0x{code:x}" : null);
+        WriteText(json, "fault_address", incident.FaultAddress is { } address ? $"0x{address:x}" : null);
+        WriteText(json, "error_code", incident.ErrorCode is { } code ? $"0x{code:x}" : null);
         if (incident.Registers.Count > 0)
         {
             json.WriteStartObject("registers");

@@ -110,7 +110,7 @@ internal sealed class LogPrinter(LogFormat format, bool decode, ushort machine)
             if (record.Caller is { } caller)
                 json.WriteString("caller", caller);
             if ((record.Flags & ContinuationFlag) != 0)
-                json.WriteBoolean("mayContinue", true);
+                json.WriteBoolean("may_continue", true);
             json.WriteString("text", Encoding.UTF8.GetString(record.Text.Span)); // what is no UTF-8 becomes U+FFFD
             if (record.Subsystem is not null)
                 json.WriteString("subsystem", record.Subsystem);

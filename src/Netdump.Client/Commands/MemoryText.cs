@@ -90,35 +90,35 @@ internal static class MemoryText
     public static void WriteJson(Utf8JsonWriter json, MemoryFacts memory)
     {
         json.WriteStartObject();
-        json.WriteNumber("pageSize", memory.PageSize);
-        Number("totalPages", (long?)memory.TotalPages);
-        Number("presentPages", (long?)memory.PresentPages);
-        Number("freePages", memory.FreePages);
-        Number("cachedPages", memory.CachedPages);
-        Number("bufferPages", (long?)memory.BufferPages);
-        Number("slabPages", memory.SlabPages);
-        Number("anonymousPages", memory.AnonymousPages);
-        Number("totalSwapPages", (long?)memory.TotalSwapPages);
-        Number("freeSwapPages", (long?)memory.FreeSwapPages);
-        Number("commitLimitPages", (long?)memory.CommitLimitPages);
-        Number("committedPages", memory.CommittedPages);
-        Number("outOfMemoryKills", (long?)memory.OutOfMemoryKills);
+        json.WriteNumber("page_size", memory.PageSize);
+        Number("total_pages", (long?)memory.TotalPages);
+        Number("present_pages", (long?)memory.PresentPages);
+        Number("free_pages", memory.FreePages);
+        Number("cached_pages", memory.CachedPages);
+        Number("buffer_pages", (long?)memory.BufferPages);
+        Number("slab_pages", memory.SlabPages);
+        Number("anonymous_pages", memory.AnonymousPages);
+        Number("total_swap_pages", (long?)memory.TotalSwapPages);
+        Number("free_swap_pages", (long?)memory.FreeSwapPages);
+        Number("commit_limit_pages", (long?)memory.CommitLimitPages);
+        Number("committed_pages", memory.CommittedPages);
+        Number("out_of_memory_kills", (long?)memory.OutOfMemoryKills);
         json.WriteStartObject("counters");
         foreach (var (name, value) in memory.Counters)
             json.WriteNumber(name, value);
         json.WriteEndObject();
-        json.WriteStartArray("hugePages");
+        json.WriteStartArray("huge_pages");
         foreach (var size in memory.HugePages)
         {
             json.WriteStartObject();
-            json.WriteNumber("pageBytes", size.PageBytes);
+            json.WriteNumber("page_bytes", size.PageBytes);
             json.WriteNumber("total", size.Total);
             json.WriteNumber("free", size.Free);
             json.WriteNumber("reserved", size.Reserved);
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        json.WriteStartArray("swapAreas");
+        json.WriteStartArray("swap_areas");
         foreach (var area in memory.SwapAreas)
         {
             json.WriteStartObject();
@@ -136,13 +136,13 @@ internal static class MemoryText
             json.WriteNumber("node", zone.Node);
             json.WriteString("name", zone.Name);
             json.WriteString("address", KernelArgument.Hex(zone.Address));
-            json.WriteNumber("presentPages", zone.PresentPages);
-            json.WriteNumber("managedPages", zone.ManagedPages);
-            json.WriteNumber("freePages", zone.FreePages);
+            json.WriteNumber("present_pages", zone.PresentPages);
+            json.WriteNumber("managed_pages", zone.ManagedPages);
+            json.WriteNumber("free_pages", zone.FreePages);
             json.WriteNumber("min", zone.Min);
             json.WriteNumber("low", zone.Low);
             json.WriteNumber("high", zone.High);
-            json.WriteStartArray("freeBlocks");
+            json.WriteStartArray("free_blocks");
             foreach (var blocks in zone.FreeBlocks)
                 json.WriteNumberValue(blocks);
             json.WriteEndArray();

@@ -83,7 +83,7 @@ internal static class ModCommand
             json.WriteString("version", module.Version);
             json.WriteString("srcversion", module.SourceVersion);
             json.WriteBoolean("permanent", module.IsPermanent);
-            json.WriteStartArray("usedBy");
+            json.WriteStartArray("used_by");
             foreach (var user in module.UsedBy)
                 json.WriteStringValue(user);
             json.WriteEndArray();

@@ -65,11 +65,11 @@ internal static class MountCommand
         {
             json.WriteStartObject();
             json.WriteString("address", KernelArgument.Hex(mount.Address));
-            json.WriteString("superBlock", KernelArgument.Hex(mount.SuperBlock));
+            json.WriteString("super_block", KernelArgument.Hex(mount.SuperBlock));
             json.WriteString("type", mount.Type);
             json.WriteString("device", mount.Device);
             json.WriteString("path", mount.Path);
-            json.WriteBoolean("readOnly", mount.IsReadOnly);
+            json.WriteBoolean("read_only", mount.IsReadOnly);
             json.WriteString("frozen", Frozen(mount));
             json.WriteEndObject();
         }

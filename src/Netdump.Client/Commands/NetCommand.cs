@@ -64,7 +64,7 @@ internal static class NetCommand
             json.WriteBoolean("up", device.IsUp);
             json.WriteBoolean("carrier", device.HasCarrier);
             json.WriteNumber("mtu", device.Mtu);
-            json.WriteNumber("transmitTimeouts", device.TransmitTimeouts);
+            json.WriteNumber("transmit_timeouts", device.TransmitTimeouts);
             json.WriteString("hardware", device.Hardware);
             json.WriteStartArray("addresses");
             foreach (var address in device.Addresses)

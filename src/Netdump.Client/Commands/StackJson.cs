@@ -30,7 +30,7 @@ internal static class StackJson
         json.WriteStartObject();
         json.WriteNumber("count", group.Members.Count);
         if (group.Oldest is { } age)
-            json.WriteNumber("oldestSeconds", age.TotalSeconds);
+            json.WriteNumber("oldest_s", age.TotalSeconds);
         json.WriteStartArray("pids");
         foreach (var member in group.Members)
             if (member.Task is { } task)
@@ -51,7 +51,7 @@ internal static class StackJson
             json.WriteString("address", $"0x{task.Address:x}");
             json.WriteString("state", task.State.ToString());
             if (task.SinceLastRun is { } since)
-                json.WriteNumber("sinceLastRunSeconds", since.TotalSeconds);
+                json.WriteNumber("last_run_s", since.TotalSeconds);
         }
         if (entry.Processor is { } cpu)
             json.WriteNumber("cpu", cpu);
@@ -82,7 +82,7 @@ internal static class StackJson
             if (frame.Stack is not null)
                 json.WriteString("stack", frame.Stack);
             if (i > 0 && StackText.Interruption(kernel, stack, i) is { } what)
-                json.WriteString("interruptedBy", what);
+                json.WriteString("interrupted_by", what);
             if (stack.RegistersAt(i) is { } registers)
             {
                 json.WriteStartObject("registers");

@@ -115,7 +115,7 @@ internal sealed class StructPrinter(CrashedKernel kernel, StructRequest wanted, 
         json.WriteNumber("size", size);
         if (bitSize != 0)
         {
-            json.WriteNumber("bitOffset", bitOffset % 8);
+            json.WriteNumber("bit_offset", bitOffset % 8);
             json.WriteNumber("bits", bitSize);
         }
         json.WriteEndObject();

@@ -75,6 +75,6 @@ internal static class WatchCommand
 internal sealed record WatchEvent(string Time, CheckLevel Level, string Name, string Fact, string? Advice, string? Code);
 
 /// <summary>Reflection-free serializer of <see cref="WatchEvent"/>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(WatchEvent))]
 internal sealed partial class WatchJson : JsonSerializerContext;

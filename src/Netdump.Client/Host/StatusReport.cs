@@ -32,7 +32,7 @@ public sealed record StatusReport(string Verdict, bool Armed, bool Proven, int E
 }
 
 /// <summary>Reflection-free serializer of <see cref="StatusReport"/>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true)]
 [JsonSerializable(typeof(StatusReport))]
 internal sealed partial class StatusJson : JsonSerializerContext
 {

@@ -61,7 +61,7 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
                 w.WriteNumber("pages", result.PagesSent);
                 w.WriteNumber("seconds", Math.Round(result.Elapsed.TotalSeconds, 3));
                 if (logTrouble is not null)
-                    w.WriteString("logTrouble", logTrouble);
+                    w.WriteString("log_trouble", logTrouble);
             });
             return;
         }
@@ -85,12 +85,12 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
         });
         writer.WriteString("server", progress.Target.Name);
         writer.WriteNumber("pages", progress.PagesSent);
-        writer.WriteNumber("pagesTotal", progress.PagesTotal);
+        writer.WriteNumber("pages_total", progress.PagesTotal);
         writer.WriteNumber("bytes", progress.BytesSent);
-        writer.WriteNumber("bytesTotal", progress.BytesTotal);
-        writer.WriteNumber("bytesPerSecond", Math.Round(progress.BytesPerSecond));
+        writer.WriteNumber("bytes_total", progress.BytesTotal);
+        writer.WriteNumber("bytes_per_second", Math.Round(progress.BytesPerSecond));
         if (progress.TimeLeft is { } left)
-            writer.WriteNumber("secondsLeft", Math.Round(left.TotalSeconds, 1));
+            writer.WriteNumber("seconds_left", Math.Round(left.TotalSeconds, 1));
         if (progress.Outcome != SendOutcome.None)
             writer.WriteString("outcome", Name(progress.Outcome));
     }

@@ -1,6 +1,7 @@
 using Netdump.Kernel.Facts;
 using Netdump.Kernel.Incidents;
 using Netdump.Kernel.Tasks;
+using Netdump.Kernel.Unwind;
 using Netdump.Vmcore;
 
 namespace Netdump.Kernel.Report;
@@ -10,21 +11,17 @@ internal static class CrashFactsReader
 {
     public static CrashFacts Read(CrashedKernel? kernel, LogAnalysis log, TaskReport? tasks)
     {
-        PanicState? state = kernel?.Facts.Panic;
-        var cpu = state?.CrashingProcessor ?? state?.Processor ?? log.Cause?.Cpu;
-        var stack = kernel is not null && cpu is { } number ? kernel.Unwinder?.OfProcessor(number) : null;
+        Crash crash = new(kernel, log);
+        var (cpu, stack, trace, word) = (crash.Cpu, crash.Stack, crash.Trace, crash.Word);
         KernelTask? task = cpu is { } on ? tasks?.List?.CurrentOf(on) : null;
-        var hasCrashed = kernel is null || log.Cause is not null || state is null || state.Processor is not null || state.CrashingProcessor is not null;
-        IReadOnlyList<SignatureFrame> trace = stack is null ? [] : SignatureTrace.Of(kernel!, stack);
-        var word = !hasCrashed ? "none" : log.Class ?? TraceClass.Of(trace);
-        CrashSignature signature = SignatureOf(kernel, log, tasks, word, trace);
+        CrashSignature signature = SignatureOf(kernel, log, crash, pid => tasks?.List?.Find(pid));
         var fault = log.Cause?.FaultAddress;
         LockChain? chain = ChainOf(log, tasks?.List, word);
         KernelTask? hung = word == CrashClass.HungTask && log.Cause?.Pid is { } pid ? tasks?.List?.Find(pid) : null;
         return new CrashFacts
         {
             Signature = signature,
-            HasCrashed = hasCrashed,
+            HasCrashed = crash.HasHappened,
             Incident = log.Cause,
             Cpu = cpu,
             Task = task,
@@ -42,12 +39,17 @@ internal static class CrashFactsReader
         };
     }
 
+    /// <summary>Title and signature alone, without a list of the tasks: there may be very many.</summary>
+    public static CrashSignature Identify(CrashedKernel? kernel, LogAnalysis log) => SignatureOf(
+        kernel, log, new Crash(kernel, log), pid => kernel is null ? null : new TaskWalk(new TaskSource(kernel)).Enumerate().FirstOrDefault(task => task.Pid == pid));
+
     // The frames as memory has them, when the walk came through; else as the log printed them.
-    private static CrashSignature SignatureOf(CrashedKernel? kernel, LogAnalysis log, TaskReport? tasks, string word, IReadOnlyList<SignatureFrame> trace)
+    private static CrashSignature SignatureOf(CrashedKernel? kernel, LogAnalysis log, Crash crash, Func<int, KernelTask?> find)
     {
+        var (word, trace) = (crash.Word, crash.Trace);
         // What hung is asleep: its stack is its own, not the watchdog's.
         if (word == CrashClass.HungTask && kernel?.Unwinder is { } unwinder)
-            trace = log.Cause?.Pid is { } pid && tasks?.List?.Find(pid) is { } hung ? SignatureTrace.Of(kernel, unwinder.Of(hung.Address)) : [];
+            trace = log.Cause?.Pid is { } pid && find(pid) is { } hung ? SignatureTrace.Of(kernel, unwinder.Of(hung.Address)) : [];
         IReadOnlyList<string> frames = trace.Count == 0 ? [] : SignatureFrames.Of(word, trace);
         if (frames.Count == 0 && log.Signature is { } logged)
             return logged;
@@ -87,5 +89,29 @@ internal static class CrashFactsReader
             return null;
         var pid = log.Cause?.Pid;
         return tasks.Waits.Chains.FirstOrDefault(c => c.Root.Pid == pid || c.Waiting.Any(w => w.Task.Pid == pid)) ?? (tasks.Waits.Chains is [var most, ..] ? most : null);
+    }
+
+    /// <summary>Where it crashed, and of which class.</summary>
+    private sealed class Crash
+    {
+        public Crash(CrashedKernel? kernel, LogAnalysis log)
+        {
+            PanicState? state = kernel?.Facts.Panic;
+            Cpu = state?.CrashingProcessor ?? state?.Processor ?? log.Cause?.Cpu;
+            Stack = kernel is not null && Cpu is { } number ? kernel.Unwinder?.OfProcessor(number) : null;
+            Trace = Stack is null ? [] : SignatureTrace.Of(kernel!, Stack);
+            HasHappened = kernel is null || log.Cause is not null || state is null || state.Processor is not null || state.CrashingProcessor is not null;
+            Word = !HasHappened ? "none" : log.Class ?? TraceClass.Of(Trace);
+        }
+
+        public int? Cpu { get; }
+
+        public KernelStack? Stack { get; }
+
+        public IReadOnlyList<SignatureFrame> Trace { get; }
+
+        public bool HasHappened { get; }
+
+        public string Word { get; }
     }
 }

@@ -52,8 +52,7 @@ public sealed class ReportBuilder
     public static CrashSignature Identify(VmcoreFile dump)
     {
         ReportBuilder builder = new(dump, null);
-        TaskReport? tasks = builder._kernel is { } kernel ? builder.Part("tasks", () => new TaskReport(kernel, new StackReport(kernel)), null) : null;
-        return CrashFactsReader.Read(builder._kernel, builder._log, tasks).Signature;
+        return CrashFactsReader.Identify(builder._kernel, builder._log);
     }
 
     private CrashReport Build(string tool)

@@ -32,11 +32,11 @@ public sealed class DumpCommandTests : IDisposable
         JsonElement json = JsonDocument.Parse(output).RootElement;
         Assert.Equal("kdump-compressed", json.GetProperty("format").GetString());
         Assert.Equal("zlib", json.GetProperty("codecs")[0].GetString());
-        Assert.Equal(31, json.GetProperty("dumpLevel").GetInt32());
+        Assert.Equal(31, json.GetProperty("dump_level").GetInt32());
         Assert.StartsWith("6.1.0-", json.GetProperty("kernel").GetString(), StringComparison.Ordinal);
         Assert.True(json.GetProperty("complete").GetBoolean());
         JsonElement pages = json.GetProperty("pages");
-        Assert.Equal((89979, 23167, 6488, 66812, 0), (Count("memory"), Count("stored"), Count("zero"), Count("leftOut"), Count("lost")));
+        Assert.Equal((89979, 23167, 6488, 66812, 0), (Count("memory"), Count("stored"), Count("zero"), Count("left_out"), Count("lost")));
 
         int Count(string kind) => pages.GetProperty(kind).GetInt32();
     }

@@ -26,11 +26,11 @@ public sealed class FilterCommandTests : IDisposable
         (int exit, string said, string complained) = Run(["filter", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), SharedData.FullCore, output, "--json"]);
         Assert.Equal((0, ""), (exit, complained));
         JsonElement json = JsonDocument.Parse(said).RootElement;
-        Assert.Equal((31, format, codec), (json.GetProperty("dumpLevel").GetInt32(), json.GetProperty("format").GetString(), json.GetProperty("codec").GetString()));
-        Assert.Equal(77695, json.GetProperty("memoryPages").GetInt32());
+        Assert.Equal((31, format, codec), (json.GetProperty("dump_level").GetInt32(), json.GetProperty("format").GetString(), json.GetProperty("codec").GetString()));
+        Assert.Equal(77695, json.GetProperty("memory_pages").GetInt32());
         Assert.Equal(29027, json.GetProperty("excluded").GetProperty("free").GetInt32());
-        Assert.Equal(0, json.GetProperty("sourceLacks").GetInt32());
-        Assert.InRange(json.GetProperty("savedShare").GetDouble(), 0.7, 1);
+        Assert.Equal(0, json.GetProperty("source_lacks").GetInt32());
+        Assert.InRange(json.GetProperty("saved_share").GetDouble(), 0.7, 1);
         Assert.Equal(0, json.GetProperty("kept").GetArrayLength());
 
         using VmcoreFile written = VmcoreFile.Open(output), source = VmcoreFile.Open(SharedData.FullCore);
@@ -70,7 +70,7 @@ public sealed class FilterCommandTests : IDisposable
         (int exit, string said, _) = Run("filter", "--json", first, second);
         Assert.Equal(0, exit);
         JsonElement json = JsonDocument.Parse(said).RootElement;
-        Assert.Equal((26780, 31076), (json.GetProperty("keptPages").GetInt32(), json.GetProperty("sourceLacks").GetInt32()));
+        Assert.Equal((26780, 31076), (json.GetProperty("kept_pages").GetInt32(), json.GetProperty("source_lacks").GetInt32()));
         Assert.Equal(0, json.GetProperty("excluded").GetProperty("free").GetInt32());
     }
 

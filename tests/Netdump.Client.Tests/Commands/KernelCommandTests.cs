@@ -153,7 +153,7 @@ public sealed class KernelCommandTests
         Assert.Matches(" 833 +8k +6.5 MiB  inode_cache$", caches[1]);
         Assert.Matches("(?m)^huge +10 +20 MiB  of 2 MiB each, 6 free, 0 reserved$", Run("kmem", SharedData.FullCore).Output);
         JsonElement json = JsonDocument.Parse(Run("kmem", FourLevel, "--json").Output).RootElement;
-        Assert.Equal((43_826, 35_223, 4_308), (Count("totalPages"), Count("freePages"), Count("slabPages")));
+        Assert.Equal((43_826, 35_223, 4_308), (Count("total_pages"), Count("free_pages"), Count("slab_pages")));
         Assert.Equal(["DMA", "DMA32"], json.GetProperty("zones").EnumerateArray().Take(2).Select(z => z.GetProperty("name").GetString()));
 
         int Count(string name) => json.GetProperty(name).GetInt32();

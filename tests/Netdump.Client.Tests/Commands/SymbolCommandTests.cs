@@ -67,6 +67,6 @@ public sealed class SymbolCommandTests
         JsonElement e1000 = json.EnumerateArray().Single(module => module.GetProperty("name").GetString() == "e1000");
         Assert.Equal((163840, "E"), (e1000.GetProperty("size").GetInt32(), e1000.GetProperty("taint").GetString()));
         Assert.Equal(["netconsole"], json.EnumerateArray().Single(module => module.GetProperty("name").GetString() == "configfs")
-            .GetProperty("usedBy").EnumerateArray().Select(user => user.GetString()));
+            .GetProperty("used_by").EnumerateArray().Select(user => user.GetString()));
     }
 }
