@@ -4,7 +4,8 @@ using Netdump.Server.Options;
 // Errors are one line and an exit status: 2 when the command line is at fault, 1 for everything else.
 try
 {
-    return CommandLine.Parse(args, Console.Out) is { } commandLine ? await ServerHost.RunAsync(commandLine) : 0;
+    if (CommandLine.Parse(args, Console.Out) is not { } commandLine) return 0;
+    return commandLine.IsSubcommand ? commandLine.RunSubcommand() : await ServerHost.RunAsync(commandLine);
 }
 catch (OptionException e)
 {

@@ -78,6 +78,9 @@ public sealed class SshPublicKey
             && TryFromPoint(point, comment.ToString(), out key);
     }
 
+    /// <summary>The same key with another comment.</summary>
+    public SshPublicKey Named(string comment) => new(_point, comment);
+
     /// <summary>The key as DER SubjectPublicKeyInfo.</summary>
     public byte[] SubjectPublicKeyInfo() => [.. InfoPrefix, .. _point];
 

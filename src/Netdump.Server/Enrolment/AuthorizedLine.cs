@@ -17,21 +17,14 @@ internal static class AuthorizedLine
     private const string Program = "netdump-server";
     private const string Gate = "gate";
 
-    /// <summary>Reads an enrolment.</summary>
+    /// <summary>Reads a line.</summary>
     /// <param name="line">A line without its newline.</param>
-    /// <param name="host">The enrolled host.</param>
-    /// <returns>False for every other line.</returns>
-    public static bool TryReadEnrolment(ReadOnlySpan<byte> line, [NotNullWhen(true)] out EnrolledHost? host)
+    /// <param name="key">Its key, whatever the options are; null when it is a comment, or the key is of another kind than we enrol.</param>
+    /// <param name="host">The enrolled host; null when the line is no enrolment.</param>
+    public static void Read(ReadOnlySpan<byte> line, out SshPublicKey? key, out EnrolledHost? host)
     {
-        host = null;
-        if (!TrySplit(line, out string options, out SshPublicKey? key) || !HostName.IsValid(key.Comment) || !IsOurs(options)) return false;
-        host = new EnrolledHost(key.Comment, key);
-        return true;
+        host = TrySplit(line, out string options, out key) && HostName.IsValid(key.Comment) && IsOurs(options) ? new EnrolledHost(key.Comment, key) : null;
     }
-
-    /// <summary>Reads the key of a line, whatever its options are.</summary>
-    /// <returns>False when it is a comment, or the key is of another kind than we enrol.</returns>
-    public static bool TryReadKey(ReadOnlySpan<byte> line, [NotNullWhen(true)] out SshPublicKey? key) => TrySplit(line, out _, out key);
 
     /// <summary>The line of an enrolment, without a newline.</summary>
     /// <param name="command">What sshd runs for the key.</param>

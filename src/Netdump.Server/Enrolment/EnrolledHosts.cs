@@ -86,7 +86,10 @@ public sealed class EnrolledHosts
             try
             {
                 before[file] = StatusOf(file);
-                if (before[file] is not null) hosts.AddRange(AuthorizedKeys.Load(_store, FileNames[file]).Hosts);
+                if (before[file] is null) continue;
+                using StoreFolder? root = StoreFolder.TryOpenRoot(_store);
+                using StoreFolder? folder = root?.TryOpen(DirectoryName);
+                hosts.AddRange(AuthorizedKeys.Load(folder, FileNames[file]).Hosts);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -45,6 +45,9 @@ public sealed class ServerIdentity : IDisposable
         return new ServerIdentity(bare.CopyWithPrivateKey(key), fingerprint);
     }
 
+    /// <summary>Path of the certificate of a store.</summary>
+    public static string CertificatePathOf(CrashStore store) => Path.Combine(store.Root, DirectoryName, CertificateName);
+
     /// <inheritdoc/>
     public void Dispose() => Certificate.Dispose();
 
@@ -56,15 +59,15 @@ public sealed class ServerIdentity : IDisposable
             using var fresh = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             folder.TryCreate(KeyName, Encoding.ASCII.GetBytes(fresh.ExportPkcs8PrivateKeyPem() + "\n"));
             // Whoever was first made it: all take what is there now.
-            pem = folder.TryRead(KeyName, LongestFile, out status) ?? throw new StoreException($"cannot read {PathOf(folder)}: it was removed just now");
+            pem = folder.TryRead(KeyName, LongestFile, out status) ?? throw new StoreException($"cannot read {folder.PathOf(KeyName)}: it was removed just now");
         }
 
         try
         {
             if ((status.Mode & Others) != UnixFileMode.None)
-                throw new StoreException($"{PathOf(folder)} is open to others (mode {Convert.ToString((int)status.Mode, 8)}): chmod 600 it, or remove it if others have read it");
+                throw new StoreException($"{folder.PathOf(KeyName)} is open to others (mode {Convert.ToString((int)status.Mode, 8)}): chmod 600 it, or remove it if others have read it");
             return Parse(pem) ?? throw new StoreException(
-                $"{PathOf(folder)} is damaged: put back a copy; or remove it, and every host has to pin the new key (netdump propagate)");
+                $"{folder.PathOf(KeyName)} is damaged: put back a copy; or remove it, and every host has to pin the new key (netdump propagate)");
         }
         finally
         {
@@ -115,6 +118,4 @@ public sealed class ServerIdentity : IDisposable
 
         return null;
     }
-
-    private static string PathOf(StoreFolder folder) => Path.Combine(folder.Path, KeyName);
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using Netdump.Server.Commands;
 
 namespace Netdump.Server.Options;
 
@@ -12,12 +13,25 @@ internal sealed class CommandLine
 {
     private readonly IReadOnlyList<Assignment> _assignments;
     private readonly string? _file;
+    private readonly ParseResult? _subcommand;
+    private readonly TextWriter _output;
+
+    private CommandLine(ParseResult subcommand, TextWriter output)
+        : this([], null)
+    {
+        _subcommand = subcommand;
+        _output = output;
+    }
 
     private CommandLine(IReadOnlyList<Assignment> assignments, string? file)
     {
         _assignments = assignments;
         _file = file;
+        _output = TextWriter.Null;
     }
+
+    /// <summary>Whether a subcommand is asked for, and no server.</summary>
+    public bool IsSubcommand => _subcommand is not null;
 
     /// <summary>
     /// Reads arguments. Null when they ask for a text (help, version), which is printed to <paramref name="output"/>.
@@ -29,18 +43,21 @@ internal sealed class CommandLine
         Option<string> file = new("--config") { HelpName = "FILE", Description = $"settings file [{ConfigurationFile.DefaultPath} if there]" };
         RootCommand root = new("Receives crash dumps and console messages of Linux hosts over the network.") { file };
         foreach (Option option in options.Values) root.Add(option);
+        foreach (Command subcommand in Subcommands.All()) root.Add(subcommand);
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
         root.SetAction(_ => { });
 
         ParseResult result = root.Parse(arguments);
-        if (result.Action is not null && result.Action != root.Action && result.Errors.Count == 0)
+        Command command = result.CommandResult.Command;
+        if (result.Action is not null && result.Action != command.Action && result.Errors.Count == 0)
         {
             result.Invoke(new InvocationConfiguration { Output = output });
             return null;
         }
 
-        ThrowOnErrors(result, options);
+        ThrowOnErrors(result, command);
+        if (command != root) return new CommandLine(result, output);
         List<Assignment> assignments = [];
         foreach ((Setting setting, Option option) in options)
         {
@@ -51,6 +68,9 @@ internal sealed class CommandLine
 
         return new CommandLine(assignments, result.GetValue(file));
     }
+
+    /// <summary>Runs the subcommand and returns its exit status. Throws <see cref="OptionException"/>, <see cref="StartException"/> and <see cref="IOException"/>.</summary>
+    public int RunSubcommand() => _subcommand!.Invoke(new InvocationConfiguration { Output = _output, EnableDefaultExceptionHandler = false });
 
     /// <summary>
     /// Defaults, over them the file, over them the command line. Reads the file. <paramref name="notes"/> gets what was accepted but does
@@ -82,16 +102,17 @@ internal sealed class CommandLine
         return option;
     }
 
-    private static void ThrowOnErrors(ParseResult result, Dictionary<Setting, Option> options)
+    private static void ThrowOnErrors(ParseResult result, Command command)
     {
         if (result.Errors.Count == 0) return;
         string message = result.Errors[0].Message;
         if (result.UnmatchedTokens.Count > 0)
         {
             string token = result.UnmatchedTokens[0];
-            string? nearest = token.StartsWith('-')
-                ? NearestName.Find(token, options.Keys.SelectMany(s => s.Names).Append("--config").Append("--help"))
-                : null;
+            IEnumerable<string> known = token.StartsWith('-')
+                ? command.Options.Where(o => !o.Hidden).SelectMany(o => o.Aliases.Prepend(o.Name)).Append("--help")
+                : command.Subcommands.Select(c => c.Name);
+            string? nearest = NearestName.Find(token, known);
             message = $"unknown argument '{token}'" + (nearest is null ? "" : $" (did you mean {nearest}?)");
         }
 
@@ -109,6 +130,8 @@ internal sealed class CommandLine
                   accept these networks only
               netdump-server --config ./netdump-server.toml
                   settings from a file; the command line beats it
+              netdump-server enrol web-17.pub --store ./crashes
+                  let a host send its dumps encrypted; netdump propagate on the host does it by ssh
 
             Signals: SIGHUP reads the settings again, SIGTERM ends cleanly.
             """;
@@ -119,7 +142,8 @@ internal sealed class CommandLine
         public override int Invoke(ParseResult parseResult)
         {
             list.Invoke(parseResult);
-            parseResult.InvocationConfiguration.Output.WriteLine(Examples);
+            parseResult.InvocationConfiguration.Output.WriteLine(
+                parseResult.CommandResult.Command is CommandWithExamples command ? $"Examples:\n{command.Examples}" : Examples);
             return 0;
         }
     }

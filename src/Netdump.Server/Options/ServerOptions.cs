@@ -85,6 +85,14 @@ public sealed record ServerOptions
     /// <summary>Least severe log line that is written.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
+    /// <summary>The store that a settings file names, else the default. Reads the file. Throws <see cref="OptionException"/>.</summary>
+    /// <param name="file">The file; null for the default one, if it is there.</param>
+    public static string StoreOf(string? file = null)
+    {
+        if (file is null && !File.Exists(ConfigurationFile.DefaultPath)) return new ServerOptions().Store;
+        return Settings.Apply(new ServerOptions(), ConfigurationFile.Read(file ?? ConfigurationFile.DefaultPath), isUsage: false).Store;
+    }
+
     /// <summary>Receive threads in effect.</summary>
     public int EffectiveThreads => Threads > 0 ? Threads : Math.Min(Environment.ProcessorCount, 4);
 }

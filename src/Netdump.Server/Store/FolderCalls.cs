@@ -22,7 +22,9 @@ internal static partial class FolderCalls
     private const int CurrentDirectory = -100;
     private const uint NoReplace = 1;
     private const int LockExclusiveNow = 2 | 4; // LOCK_EX | LOCK_NB
+    private const int WriteOnly = 1;
     private const int ReadWrite = 2;
+    private const int AppendOnly = 0x400;
     private const int Create = 0x40;
     private const int Exclusive = 0x80;
     private const int NonBlocking = 0x800; // a FIFO in a file's place must not hold us
@@ -48,6 +50,10 @@ internal static partial class FolderCalls
     /// <summary>Opens a file for its lock, made if missing (mode 0600).</summary>
     public static SafeFileHandle OpenToLock(SafeFileHandle directory, string name, string path) =>
         TryOpenAt(directory, name, CloseOnExec | NoFollow | NonBlocking | ReadWrite | Create, path) ?? throw Error("make", path, MissingError);
+
+    /// <summary>Opens a file for writing at its end, made if missing (mode 0600).</summary>
+    public static SafeFileHandle OpenToAppend(SafeFileHandle directory, string name, string path) =>
+        TryOpenAt(directory, name, CloseOnExec | NoFollow | NonBlocking | WriteOnly | AppendOnly | Create, path) ?? throw Error("make", path, MissingError);
 
     /// <summary>Makes a directory; false if the name is taken.</summary>
     public static bool TryMakeDirectory(SafeFileHandle within, string name, UnixFileMode mode, string path)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
 using Netdump.Server.Options;
 
 namespace Netdump.Server.Store;
@@ -31,10 +32,31 @@ public sealed class MagicFiles
     // 16 digits, a newline, and room for a carriage return or blanks: anything longer is no magic file.
     private const int MaxLength = 64;
 
+    private readonly CrashStore _store;
     private readonly string _directory;
 
     /// <summary>The magic files of a store.</summary>
-    public MagicFiles(CrashStore store) => _directory = store.MagicDirectory;
+    public MagicFiles(CrashStore store)
+    {
+        _store = store;
+        _directory = store.MagicDirectory;
+    }
+
+    /// <summary>Most hosts that may have a magic file: an enrolled host with a whole network of addresses does not fill the disk.</summary>
+    public int MaximumFiles { get; init; } = 65_536;
+
+    /// <summary>
+    /// Keeps the magic of a host, in place of the one it had; on the disk when this returns. Throws <see cref="StoreException"/>, one line.
+    /// </summary>
+    public void Deposit(IPAddress address, ulong magic)
+    {
+        using StoreFolder root = StoreFolder.OpenRoot(_store);
+        using StoreFolder folder = root.OpenOrMake(Path.GetFileName(_directory));
+        string name = CrashStore.NameOf(address);
+        if (folder.StatusOf(name) is null && Directory.EnumerateFiles(_directory).Take(MaximumFiles).Count() >= MaximumFiles)
+            throw new StoreException($"{_directory} holds {MaximumFiles} files: remove those of hosts that are gone");
+        folder.Replace(name, Encoding.ASCII.GetBytes($"{magic:x16}\n"));
+    }
 
     /// <summary>
     /// Judges a START. <paramref name="announced"/> is its netdump_magic, null when it carries none (old clients: accepted by
@@ -73,7 +95,7 @@ public sealed class MagicFiles
             using FileStream file = new(PathOf(address), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             Span<byte> bytes = stackalloc byte[MaxLength];
             int length = file.ReadAtLeast(bytes, MaxLength, throwOnEndOfStream: false);
-            return System.Text.Encoding.ASCII.GetString(bytes[..length]);
+            return Encoding.ASCII.GetString(bytes[..length]);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

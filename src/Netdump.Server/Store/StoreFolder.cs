@@ -139,6 +139,14 @@ internal sealed class StoreFolder : IDisposable
         FolderCalls.Sync(_directory, Path);
     }
 
+    /// <summary>Adds bytes to the end of a file, made if missing. On the disk when this returns.</summary>
+    public void Append(string name, ReadOnlySpan<byte> content)
+    {
+        using SafeFileHandle file = FolderCalls.OpenToAppend(_directory, name, PathOf(name));
+        RandomAccess.Write(file, content, 0); // at the end, as the file was opened for that
+        RandomAccess.FlushToDisk(file);
+    }
+
     /// <summary>
     /// Waits for the lock of a file (flock), made if missing and empty for ever; disposing what is returned gives it up. Between processes and between
     /// threads. An error when somebody has it for longer than <paramref name="limit"/>.
@@ -161,7 +169,8 @@ internal sealed class StoreFolder : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
 
-    private string PathOf(string name) => System.IO.Path.Combine(Path, name);
+    /// <summary>Path of a name in it, for messages.</summary>
+    public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
     private static StoreException Missing(string path) => new($"cannot open {path}: it was removed just now");
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using CsCheck;
 using Netdump.Protocols.Keys;
@@ -9,7 +10,14 @@ public sealed class AuthorizedLineTests
 {
     private static readonly SshPublicKey Key = ScratchStore.NewKey("web-17");
 
-    private static bool IsEnrolment(string line) => AuthorizedLine.TryReadEnrolment(Encoding.Latin1.GetBytes(line), out _);
+    private static bool IsEnrolment(string line) => TryRead(Encoding.Latin1.GetBytes(line), out _);
+
+    private static bool TryRead(byte[] line, [NotNullWhen(true)] out EnrolledHost? host)
+    {
+        AuthorizedLine.Read(line, out SshPublicKey? key, out host);
+        Assert.True(host is null || key == host.Key);
+        return host is not null;
+    }
 
     [Theory]
     [InlineData("restrict,command=\"netdump-server gate\"")]
@@ -69,7 +77,7 @@ public sealed class AuthorizedLineTests
     public void WhatIsWrittenIsRead() => Gen.String[Gen.Char[' ', '~'], 0, 40].Sample(directory =>
     {
         string command = $"{ShellWords.Quote("/opt/netdump-server")} gate --store {ShellWords.Quote(directory)}";
-        Assert.True(AuthorizedLine.TryReadEnrolment(Encoding.Latin1.GetBytes(AuthorizedLine.Write(command, Key)), out EnrolledHost? host));
+        Assert.True(TryRead(Encoding.Latin1.GetBytes(AuthorizedLine.Write(command, Key)), out EnrolledHost? host));
         Assert.Equal(Key.Fingerprint, host.Key.Fingerprint);
         Assert.Equal("web-17", host.Name);
         Assert.True(ShellWords.TrySplit(command, out List<string>? words));
@@ -79,8 +87,7 @@ public sealed class AuthorizedLineTests
     [Fact]
     public void AnyBytesAreRead() => Gen.Byte.Array[0, 400].Sample(bytes =>
     {
-        Assert.False(AuthorizedLine.TryReadEnrolment(bytes, out _));
-        AuthorizedLine.TryReadKey(bytes, out _);
+        Assert.False(TryRead(bytes, out _));
     });
 
     [Fact]
@@ -98,7 +105,7 @@ public sealed class AuthorizedLineTests
                 else changed.RemoveAt(at);
             }
 
-            if (AuthorizedLine.TryReadEnrolment([.. changed], out EnrolledHost? host)) Assert.True(HostName.IsValid(host.Name));
+            if (TryRead([.. changed], out EnrolledHost? host)) Assert.True(HostName.IsValid(host.Name));
         });
     }
 
