@@ -1,9 +1,14 @@
 using System.Net;
+using System.Net.Sockets;
+using Netdump.Protocols.Keys;
+using Netdump.Server.Enrolment;
 using Netdump.Server.Hooks;
 using Netdump.Server.Options;
 using Netdump.Server.Receivers;
 using Netdump.Server.Receivers.Udp;
+using Netdump.Server.Receivers.Upload;
 using Netdump.Server.Store;
+using Netdump.Server.Triage;
 
 namespace Netdump.Server;
 
@@ -16,6 +21,9 @@ public sealed class NetdumpServer : IDisposable
     private readonly LiveOptions _options;
     private readonly DumpPort _port;
     private readonly UdpEngine _engine;
+    private readonly SignatureIndex _signatures;
+    private readonly UploadPort? _uploads;
+    private readonly ServerIdentity? _identity;
     private readonly ILogger _log;
 
     /// <summary>
@@ -27,13 +35,28 @@ public sealed class NetdumpServer : IDisposable
         _log = log;
         _options = new LiveOptions(options);
         CrashStore store = new(options.Store, time);
-        _port = new DumpPort(store, new HookScripts(store, _options, log), _options, time, log);
+        HookScripts hooks = new(store, _options, log);
+        _signatures = new SignatureIndex(time);
+        _port = new DumpPort(store, hooks, _options, time, log);
+        _port.Analyses.Done += _signatures.Add;
         _engine = new UdpEngine(
             options.Listen, options.Port, options.EffectiveThreads, options.ReceiveBuffer, options.ReceiveNap, _port.MakeHandler, log);
         try
         {
+            Socket? secure = options.SecurePort is { } port ? UploadPort.Bind(options.Listen, port) : null;
             // Last, so that a server that cannot listen leaves no directory behind.
             store.Prepare();
+            if (secure is not null)
+            {
+                _identity = ServerIdentity.Load(store);
+                _uploads = new UploadPort(secure, new UploadContext(store, _identity, new EnrolledHosts(store, time), hooks, _options, time, log)
+                {
+                    Work = _port.Work,
+                    Analyse = _port.Analyses.Add,
+                    ViewConsole = _port.ViewConsoleAsync,
+                    Policy = new CrashPolicy(_options, _signatures),
+                });
+            }
         }
         catch
         {
@@ -44,6 +67,15 @@ public sealed class NetdumpServer : IDisposable
 
     /// <summary>Where it listens.</summary>
     public IPEndPoint EndPoint => _engine.EndPoint;
+
+    /// <summary>Where uploads are taken; null when they are not.</summary>
+    public IPEndPoint? SecureEndPoint => _uploads?.EndPoint;
+
+    /// <summary>What hosts pin; null when uploads are not taken.</summary>
+    public KeyFingerprint? Fingerprint => _identity?.Fingerprint;
+
+    /// <summary>What the secure port has refused; null when there is none.</summary>
+    public UploadCounters? UploadsRefused => _uploads?.Counters;
 
     /// <summary>What the engine's threads have counted, summed up.</summary>
     public LaneCounters Counters => LaneCounters.Sum(_engine.Counters);
@@ -57,6 +89,16 @@ public sealed class NetdumpServer : IDisposable
         _port.Resume(MonotonicClock.Now);
         _engine.Start();
         Log.Listening(_log, _engine.EndPoint, _options.Current.EffectiveThreads, Path.GetFullPath(_options.Current.Store));
+        try
+        {
+            _signatures.Load(_port.Store);
+        }
+        catch (IOException error)
+        {
+            Log.AnalysesNotResumed(_log, error.Message);
+        }
+
+        _uploads?.Start();
         _port.Analyses.Resume(_port.Store);
     }
 
@@ -79,6 +121,8 @@ public sealed class NetdumpServer : IDisposable
             HookTimeout = fresh.HookTimeout,
             AnalysisTimeout = fresh.AnalysisTimeout,
             MaxHooks = fresh.MaxHooks,
+            DumpLevel = fresh.DumpLevel,
+            SameDumps = fresh.SameDumps,
         };
         Log.Reloaded(_log);
     }
@@ -87,6 +131,7 @@ public sealed class NetdumpServer : IDisposable
     public void Stop()
     {
         Log.Stopping(_log);
+        _uploads?.Stop();
         if (!_engine.Stop()) Log.StuckThread(_log);
         _port.Analyses.Dispose();
         if (!_port.Work.Wait(WorkLimit)) Log.StuckWork(_log);
@@ -97,8 +142,10 @@ public sealed class NetdumpServer : IDisposable
     /// <summary>Stops, if that was not done yet, and closes the port.</summary>
     public void Dispose()
     {
+        _uploads?.Dispose();
         _engine.Dispose();
         _port.Analyses.Dispose();
         _port.Work.Wait(WorkLimit);
+        _identity?.Dispose();
     }
 }

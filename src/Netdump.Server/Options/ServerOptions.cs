@@ -40,6 +40,15 @@ public sealed record ServerOptions
     /// <summary>UDP port of classic netdump and netconsole; 0 takes any free one (tests).</summary>
     public int Port { get; init; } = 6666;
 
+    /// <summary>TCP port of the secure upload; null for none, 0 takes any free one (tests).</summary>
+    public int? SecurePort { get; init; } = Netdump.Protocols.Upload.UploadPaths.DefaultPort;
+
+    /// <summary>Which pages hosts are to leave out of uploaded dumps (0 to 31); null leaves it to them.</summary>
+    public int? DumpLevel { get; init; }
+
+    /// <summary>Dumps of one signature that are taken within 24 hours by upload; of further crashes only the log. 0: all.</summary>
+    public int SameDumps { get; init; }
+
     /// <summary>Receive threads; 0 means one for each processor, at most four.</summary>
     public int Threads { get; init; }
 

@@ -12,10 +12,13 @@ namespace Netdump.Server.Receivers;
 /// <summary>What the threads of the dump port share, and how the handler of each is put together.</summary>
 internal sealed class DumpPort
 {
+    private static readonly TimeSpan ViewPatience = TimeSpan.FromSeconds(10);
+
     private readonly ClassicContext _classic;
     private readonly HookScripts _hooks;
     private readonly TimeProvider _time;
     private readonly List<ClassicReceiver> _receivers = [];
+    private readonly List<(Lane Lane, ConsoleReceiver Console)> _consoles = [];
 
     /// <summary>The dump port of a store.</summary>
     public DumpPort(CrashStore store, HookScripts hooks, LiveOptions options, TimeProvider time, ILogger log)
@@ -63,7 +66,39 @@ internal sealed class DumpPort
         ClassicReceiver classic = new(
             _classic, sender, lane, (peer, directory) => new CrashLog(directory, console.LogOf(peer), MonotonicClock.Now));
         _receivers.Add(classic);
+        _consoles.Add((lane, console));
         return new DumpPortHandler(this, classic, console);
+    }
+
+    /// <summary>
+    /// What the console of an address said, for a log that is kept elsewhere. Asked on the console's lane; one that gives no answer has nothing to
+    /// say.
+    /// </summary>
+    public async Task<ConsoleView> ViewConsoleAsync(IPAddress address)
+    {
+        Peer peer = new(AddressKey.From(address), 0);
+        (Lane lane, ConsoleReceiver console) = _consoles.First(c => c.Lane.Owns(peer.Key));
+        TaskCompletionSource<ConsoleView> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lane.Post(() =>
+        {
+            try
+            {
+                answer.TrySetResult(console.LogOf(peer).View(MonotonicClock.Now).Elsewhere());
+            }
+            catch (Exception error)
+            {
+                answer.TrySetException(error);
+            }
+        });
+        try
+        {
+            return await answer.Task.WaitAsync(ViewPatience);
+        }
+        catch (Exception error)
+        {
+            Server.Log.CrashError(Log, address, $"its console is not in the log of its crash: {error.Message}");
+            return ConsoleView.Empty(Store, address, _time, Log);
+        }
     }
 
     /// <summary>

@@ -18,10 +18,10 @@ public sealed class ConsoleLog
     private const int BufferKept = 16 * 1024;
     private const long HalfOfBoot = 4 * 1024 * 1024;
     private const long CaptureLimit = 4 * 1024 * 1024;
-    private const string BootName = "boot";
+    internal const string BootName = "boot";
     private const string OlderName = "boot.1";
-    private const string CaptureName = "capture";
-    private const string OwnerName = "machine";
+    internal const string CaptureName = "capture";
+    internal const string OwnerName = "machine";
 
     private readonly ConsoleFiles _files;
     private readonly HostBoot _boot = new();
@@ -182,11 +182,15 @@ public sealed class ConsoleLog
         return entries;
     }
 
-    /// <summary>What the present boot sends.</summary>
-    internal JournalTail TailOfBoot() => new(_bootPath);
+    /// <summary>What the log of a crash begins with and follows. May be used on another thread from then on, but for its flush.</summary>
+    /// <param name="now">Monotonic time.</param>
+    internal ConsoleView View(TimeSpan now)
+    {
+        List<JournalEntry> said = ReadBoot(now, out JournalTail? boot);
+        return new ConsoleView(Address, said, boot, TailOfBoot(), new JournalTail(_capturePath), _files.Time, _files.Log) { Flush = Flush };
+    }
 
-    /// <summary>What the capture kernel says by itself.</summary>
-    internal JournalTail TailOfCapture() => new(_capturePath);
+    private JournalTail TailOfBoot() => new(_bootPath);
 
     private string TextPath()
     {

@@ -28,7 +28,7 @@ public sealed partial class CrashLog
     private const int MaximumUnsaved = 4 * 1024 * 1024;
 
     private readonly CrashDirectory _directory;
-    private readonly ConsoleLog _console;
+    private readonly ConsoleView _console;
     private readonly ConsoleWorkspace _workspace = new();
     private readonly Dictionary<ushort, ConsoleStream> _streams = [];
     private readonly CrashLogText _text = new();
@@ -54,22 +54,29 @@ public sealed partial class CrashLog
     /// <param name="console">The host's console (<c>ConsoleReceiver.LogOf</c>).</param>
     /// <param name="now">Monotonic time.</param>
     public CrashLog(CrashDirectory directory, ConsoleLog console, TimeSpan now)
+        : this(directory, console.View(now), now)
+    {
+    }
+
+    /// <summary>The same over a view of the console.</summary>
+    internal CrashLog(CrashDirectory directory, ConsoleView console, TimeSpan now)
     {
         _directory = directory;
         _console = console;
         _sink = Take;
         List<JournalEntry> entries = Journal.Read(directory.File(RecordsName));
         Prepare(entries);
-        _captureConsole = console.TailOfCapture();
+        _captureConsole = console.Capture;
         if (entries.Count > 0)
         {
-            _boot = console.TailOfBoot();
+            _boot = console.BootAgain;
             foreach (JournalEntry entry in entries) Replay(entry);
             if (_boot.First == 0) _boot = null; // there was none when the crash opened
         }
         else
         {
-            foreach (JournalEntry entry in console.ReadBoot(now, out _boot)) TakeOver(entry);
+            _boot = console.Boot;
+            foreach (JournalEntry entry in console.Said) TakeOver(entry);
             if (_boot is not null) Remember(_boot);
         }
 

@@ -102,6 +102,20 @@ public sealed class CrashStore
             .Order(StringComparer.Ordinal)
             .Select(path => new CrashDirectory(path));
 
+    /// <summary>Directories of crashes that were announced over the secure port, in order of their names. Throws <see cref="IOException"/>.</summary>
+    public IEnumerable<CrashDirectory> WithUpload() =>
+        Directory.EnumerateDirectories(Root, "*-*")
+            .Where(path => File.Exists(Path.Combine(path, UploadRecord.FileName)))
+            .Order(StringComparer.Ordinal)
+            .Select(path => new CrashDirectory(path));
+
+    /// <summary>Directories of a host's crashes with a complete dump, the newest first. Throws <see cref="IOException"/>.</summary>
+    public IEnumerable<CrashDirectory> WithVmcore(IPAddress address) =>
+        Directory.EnumerateDirectories(Root, $"{NameOf(address)}-*")
+            .Where(path => File.Exists(Path.Combine(path, VmcoreWriter.CompleteName)))
+            .OrderDescending(StringComparer.Ordinal)
+            .Select(path => new CrashDirectory(path));
+
     /// <summary>Most hosts that may have a console: their directories outlive made-up source addresses.</summary>
     public int MaximumConsoles { get; init; } = 65_536;
 

@@ -41,6 +41,9 @@ public sealed class AnalysisQueue : IDisposable
         _program = FindProgram(options.Current.Analyser);
     }
 
+    /// <summary>Told of each crash that was analysed.</summary>
+    public event Action<CrashDirectory>? Done;
+
     /// <summary>Whether dumps are analysed.</summary>
     public bool IsOn => _program is not null;
 
@@ -87,7 +90,9 @@ public sealed class AnalysisQueue : IDisposable
     {
         try
         {
-            if (!File.Exists(directory.File(VmcoreWriter.CompleteName)) && !File.Exists(directory.File(VmcoreWriter.IncompleteName)))
+            // A crash that was announced has a report without a dump too: of its log.
+            if (!File.Exists(directory.File(VmcoreWriter.CompleteName)) && !File.Exists(directory.File(VmcoreWriter.IncompleteName))
+                && !File.Exists(directory.File(UploadRecord.FileName)))
                 return;
             await _places.WaitAsync(_stop.Token);
             try
@@ -149,7 +154,13 @@ public sealed class AnalysisQueue : IDisposable
         if (child.ExitCode != 0)
             Log.AnalysisFailed(_log, directory.Path, complaint.Length != 0 ? complaint : $"the analysis ended with status {child.ExitCode}");
         else
-            Log.Analysed(_log, directory.Path, await said, Stopwatch.GetElapsedTime(began).TotalSeconds);
+            Finish(directory, await said, Stopwatch.GetElapsedTime(began));
+    }
+
+    private void Finish(CrashDirectory directory, string said, TimeSpan took)
+    {
+        Log.Analysed(_log, directory.Path, said, took.TotalSeconds);
+        Done?.Invoke(directory);
     }
 
     // The last line, without what a terminal would obey: the text comes out of the dump.

@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Netdump.Server.Receivers.Upload;
+
+/// <summary>The body of a request, which may be cut: a later request of the same crash, a revocation, the end of the server.</summary>
+internal sealed class UploadBody : IDisposable
+{
+    private readonly HttpContext _http;
+    private readonly CancellationTokenSource _cut;
+    private Refusal? _why;
+
+    /// <summary>The body of a request.</summary>
+    public UploadBody(HttpContext http)
+    {
+        _http = http;
+        _cut = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+    }
+
+    /// <summary>Bytes, as declared; null when they come in chunks.</summary>
+    public long? Length => _http.Request.ContentLength;
+
+    /// <summary>Content type without its parameters, lower case.</summary>
+    public string Type => (_http.Request.ContentType ?? "").Split(';')[0].Trim().ToLowerInvariant();
+
+    /// <summary>Fires when the body is cut, or the connection is gone.</summary>
+    public CancellationToken Cancelled => _cut.Token;
+
+    /// <summary>Why it was cut; null when it was not, or the connection broke.</summary>
+    public Refusal? Why => Volatile.Read(ref _why);
+
+    /// <summary>Allows so many bytes; refuses a request that declares more.</summary>
+    public void Allow(long bytes)
+    {
+        if (Length > bytes)
+            throw Refusal.TooLarge($"the body has {Length} bytes, {bytes} are allowed");
+        if (_http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = bytes;
+    }
+
+    /// <summary>Reads what came; 0 at the end. Throws <see cref="OperationCanceledException"/> and <see cref="IOException"/>.</summary>
+    public ValueTask<int> ReadAsync(Memory<byte> buffer) => _http.Request.Body.ReadAsync(buffer, _cut.Token);
+
+    /// <summary>Ends the reading.</summary>
+    public void Cut(Refusal why)
+    {
+        if (Interlocked.CompareExchange(ref _why, why, null) is null)
+            _cut.Cancel();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _cut.Dispose();
+}
