@@ -79,7 +79,7 @@ public sealed class DumpServer : IDisposable
     public void Dispose() => _command.Dispose();
 
     private static string[] Arguments(string store, int port, string[] more) =>
-        ["--store", store, "--listen", "127.0.0.1", "--port", $"{port}", .. more];
+        ["--store", store, "--listen", "127.0.0.1", "--port", $"{port}", .. more.Contains("--secure-port") ? [] : new[] { "--secure-port", "none" }, .. more];
 
     private void WaitUntilListening() => _command.WaitForLine("listening", TimeSpan.FromSeconds(30));
 

@@ -1,8 +1,10 @@
+using System.Buffers;
 using System.CommandLine;
 using System.Text.Json;
 using Netdump.Client.Confinement;
 using Netdump.Kernel.Report;
 using Netdump.Vmcore;
+using Netdump.Vmcore.Log;
 
 namespace Netdump.Client.Commands;
 
@@ -28,13 +30,19 @@ internal static class AnalyseCommand
 
     private static int Run(string directory)
     {
-        string path = Dumps.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists)
-            ?? throw new ClientException($"{directory} holds no vmcore", "name a crash's directory");
+        string? path = Dumps.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists);
+        string upload = Path.Combine(directory, "upload.json");
+        if (path is null && !File.Exists(upload))
+            throw new ClientException($"{directory} holds no vmcore", "name a crash's directory");
         if (AnalysisConfinement.Enter(directory) is { } complaint)
             Console.Error.WriteLine($"netdump: {complaint}");
 
-        using VmcoreFile dump = DumpArgument.Explain(path, () => VmcoreFile.Open(path));
-        CrashReport report = ReportCommand.Build(dump, ReadLog(Path.Combine(directory, "log")));
+        using VmcoreFile? dump = path is null ? null : DumpArgument.Explain(path, () => VmcoreFile.Open(path));
+        string log = Path.Combine(directory, "log");
+        CrashReport report = ReportCommand.Build(dump, ReadLog(log));
+        report = UploadRecord.Read(upload) is { } record ? record.Complete(report, hasDump: dump is not null) : report;
+        if (dump is not null && (!File.Exists(log) || new FileInfo(log).Length == 0))
+            WriteLog(log, dump);
         Replace(Path.Combine(directory, "report.txt"), output =>
         {
             using StreamWriter text = new(output, leaveOpen: true) { NewLine = "\n" };
@@ -43,6 +51,22 @@ internal static class AnalyseCommand
         Replace(Path.Combine(directory, "report.json"), output => ReportJson.Write(output, report));
         Console.WriteLine(JsonEncodedText.Encode(report.Title) + $" ({report.Signature.Id})");
         return 0;
+    }
+
+    // A dump that somebody uploaded by itself: its ring is all the log there is.
+    private static void WriteLog(string path, VmcoreFile dump)
+    {
+        try
+        {
+            ArrayBufferWriter<byte> text = new();
+            foreach (LogRecord record in dump.ReadLog())
+                ToolLogText.WriteMakedumpfile(text, record, dump.Machine);
+            Replace(path, output => output.Write(text.WrittenSpan));
+        }
+        catch (Exception e) when (e is VmcoreFormatException or IOException)
+        {
+            // The report says that it could not be read.
+        }
     }
 
     // The console's lines stand for the dead kernel's ring where that is not in the dump.

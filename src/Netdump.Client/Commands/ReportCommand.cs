@@ -52,9 +52,9 @@ internal static class ReportCommand
     }
 
     /// <summary>Makes the report of a dump.</summary>
-    /// <param name="dump">The dump.</param>
+    /// <param name="dump">The dump; null when there is only a log.</param>
     /// <param name="console">Console lines of the crash, which serve where the dump's own log cannot be read; closed here.</param>
-    public static CrashReport Build(VmcoreFile dump, Stream? console = null) => ReportBuilder.Build(dump, Tool, TimeProvider.System, console);
+    public static CrashReport Build(VmcoreFile? dump, Stream? console = null) => ReportBuilder.Build(dump, Tool, TimeProvider.System, console);
 
     private static string Tool { get; } =
         $"netdump {typeof(ReportCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]}";

@@ -79,7 +79,20 @@ public sealed record CrashReport
 
     /// <summary>How far all this can be trusted.</summary>
     public required ReportQuality Quality { get; init; }
+
+    /// <summary>What was announced of the crash and answered by the server; null when it came another way.</summary>
+    public ReportUpload? Upload { get; init; }
 }
+
+/// <summary>How a crash came by the secure upload.</summary>
+/// <param name="Host">Name the host is enrolled under.</param>
+/// <param name="Wanted">How much of the dump the server wanted: <c>full</c>, <c>filtered</c> or <c>none</c>.</param>
+/// <param name="DumpLevel">Which pages were to be left out.</param>
+/// <param name="Reason">Why the server wanted less than the host meant to send, or none; null when it wanted just that.</param>
+/// <param name="Title">The title that the host announced.</param>
+/// <param name="Signature">The signature's id that the host announced.</param>
+/// <param name="Program">The sender: name and version.</param>
+public sealed record ReportUpload(string? Host, string? Wanted, int? DumpLevel, string? Reason, string? Title, string? Signature, string? Program);
 
 /// <summary>The answer to "what happened".</summary>
 /// <param name="Kind">Class of the crash: see docs/signature.md.</param>

@@ -11,15 +11,22 @@ public sealed class ReportBuilder
 {
     private const string LogThing = "the log";
 
-    private readonly VmcoreFile _dump;
+    private readonly VmcoreFile? _dump;
     private readonly Gaps _gaps;
     private readonly CrashedKernel? _kernel;
     private readonly LogAnalysis _log;
 
-    private ReportBuilder(VmcoreFile dump, Stream? console)
+    private ReportBuilder(VmcoreFile? dump, Stream? console)
     {
         _dump = dump;
         _gaps = new Gaps();
+        if (dump is null)
+        {
+            _gaps.Add("the kernel's memory", "there is no vmcore");
+            _log = console is null ? LogAnalysis.Of([]) : LogAnalysis.Of(ConsoleLine.Of(new StreamReader(console, Encoding.UTF8)));
+            return;
+        }
+
         try
         {
             _kernel = new CrashedKernel(dump);
@@ -31,15 +38,15 @@ public sealed class ReportBuilder
         {
             _gaps.Add("the kernel's memory", failure.Message);
         }
-        _log = ReadLog(console);
+        _log = ReadLog(dump, console);
     }
 
     /// <summary>Makes a report.</summary>
-    /// <param name="dump">The dump; the caller keeps it open.</param>
+    /// <param name="dump">The dump, which the caller keeps open; null for a crash of which there is only a log.</param>
     /// <param name="tool">The program and its version.</param>
     /// <param name="time">The clock that measures how long it took.</param>
     /// <param name="console">Console lines of the crash, in UTF-8, which serve where the dump's own log cannot be read; null for none. Closed here.</param>
-    public static CrashReport Build(VmcoreFile dump, string tool, TimeProvider time, Stream? console = null)
+    public static CrashReport Build(VmcoreFile? dump, string tool, TimeProvider time, Stream? console = null)
     {
         long began = time.GetTimestamp();
         using Stream? lines = console;
@@ -82,7 +89,7 @@ public sealed class ReportBuilder
         if (_kernel is not null)
             Collect(findings, "findings of memory, RCU and workqueues", () => KernelFindings.Of(_kernel, facts));
         Collect(findings, "findings of the log", () => LogFindings.Of(_log));
-        Collect(findings, "findings of quality", () => QualityFindings.Of(quality, summary, when));
+        Collect(findings, "findings of quality", () => QualityFindings.Of(_dump is not null, quality, summary, when));
 
         ReportVerdict verdict = Verdicts.Of(facts);
         return new CrashReport
@@ -138,13 +145,13 @@ public sealed class ReportBuilder
         }, false);
     }
 
-    private LogAnalysis ReadLog(Stream? console)
+    private LogAnalysis ReadLog(VmcoreFile dump, Stream? console)
     {
         string reason;
         LogAnalysis? own = null;
         try
         {
-            own = LogAnalysis.Of(ConsoleLine.Of(_dump.OpenLog().Records()));
+            own = LogAnalysis.Of(ConsoleLine.Of(dump.OpenLog().Records()));
             if (own.Cause is not null || console is null)
                 return own;
             reason = "no crash is in it"; // of a dump that broke off the end may be missing, and the console had it
@@ -167,10 +174,10 @@ public sealed class ReportBuilder
 
     private ReportQuality Quality() => new()
     {
-        Complete = _dump.IsComplete,
-        Percent = _dump.IsComplete || _dump.LengthNeeded <= 0 ? null : (int)Math.Clamp(_dump.Bytes.Length * 100 / _dump.LengthNeeded, 0, 100),
-        Level = _dump.Kdump?.DumpLevel is { } level ? (int)level : null,
-        Pages = (long)_dump.Physical.CountPages().Stored,
+        Complete = _dump is { IsComplete: true },
+        Percent = _dump is not { IsComplete: false, LengthNeeded: > 0 } part ? null : (int)Math.Clamp(part.Bytes.Length * 100 / part.LengthNeeded, 0, 100),
+        Level = _dump?.Kdump?.DumpLevel is { } level ? (int)level : null,
+        Pages = (long)(_dump?.Physical.CountPages().Stored ?? 0),
         Unwinder = _kernel?.Unwinder is not { } unwinder ? "none" : unwinder.Tables is not null ? "orc" : _kernel.Machine == Machines.Arm64 ? "frame-pointer" : "scan",
     };
 

@@ -202,6 +202,8 @@ public sealed class ReportText
         string whole = quality.Complete ? "complete" : quality.Percent is { } percent ? $"incomplete: {percent} %" : "incomplete";
         string level = quality.Level is { } filtered ? $" at level {filtered}" : "";
         string expected = _report.TaskSummary.Expected is { } count ? $"{_report.TaskSummary.Total} of {count} tasks; " : "";
+        if (_report.Upload is { Reason: { } reason })
+            Section("POLICY", reason);
         Section("QUALITY", $"{whole}, {quality.Pages:N0} pages{level}; {expected}stacks by {quality.Unwinder}; {quality.Seconds:0.0} s");
         foreach (ReportGap gap in quality.Missing.Take(10))
             Section("", $"not read: {gap.What}: {gap.Why}");

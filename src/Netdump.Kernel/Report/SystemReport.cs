@@ -6,13 +6,13 @@ using Netdump.Vmcore;
 namespace Netdump.Kernel.Report;
 
 /// <summary>Host, kernel, times, memory and devices in the report's form; the log and the dump's header stand in where memory cannot be read.</summary>
-internal sealed class SystemReport(CrashedKernel? kernel, VmcoreFile dump, LogAnalysis log)
+internal sealed class SystemReport(CrashedKernel? kernel, VmcoreFile? dump, LogAnalysis log)
 {
     private const int LargestProcesses = 5;
     private readonly MachineFacts? _facts = kernel?.Facts;
 
     public ReportHost Host() => new(
-        Known(_facts?.Uts.Host) ?? Known(dump.Kdump?.Utsname[1]), _facts?.BootId?.ToString(), Known(_facts?.Hardware.Machine) ?? log.Cause?.Hardware,
+        Known(_facts?.Uts.Host) ?? Known(dump?.Kdump?.Utsname[1]), _facts?.BootId?.ToString(), Known(_facts?.Hardware.Machine) ?? log.Cause?.Hardware,
         Known(_facts?.Hardware.Model));
 
     public ReportKernel Kernel()
@@ -20,9 +20,9 @@ internal sealed class SystemReport(CrashedKernel? kernel, VmcoreFile dump, LogAn
         Taint? taint = _facts?.Taint;
         return new ReportKernel
         {
-            Release = Known(_facts?.Uts.Release) ?? dump.Info?.Release ?? Known(dump.Kdump?.Utsname[2]) ?? log.Cause?.Release,
-            Version = Known(_facts?.Uts.Version) ?? Known(dump.Kdump?.Utsname[3]),
-            Machine = Known(_facts?.Uts.Machine) ?? Machines.NameOf(dump.Machine),
+            Release = Known(_facts?.Uts.Release) ?? dump?.Info?.Release ?? Known(dump?.Kdump?.Utsname[2]) ?? log.Cause?.Release,
+            Version = Known(_facts?.Uts.Version) ?? Known(dump?.Kdump?.Utsname[3]),
+            Machine = Known(_facts?.Uts.Machine) ?? (dump is null ? null : Machines.NameOf(dump.Machine)),
             BuildId = kernel?.Info.BuildId,
             CommandLine = Known(_facts?.CommandLine),
             Taint = taint is null ? [.. (log.Cause?.Taint ?? "").Where(char.IsAsciiLetterUpper).Select(c => c.ToString())] : [.. taint.Flags.Select(f => f.Letter.ToString())],

@@ -20,7 +20,7 @@ public sealed partial class HostileProcessTests : IDisposable
     public async Task Proof5_the_program_survives_hostile_datagrams_and_its_closing_line_adds_up()
     {
         using Process server = Process.Start(new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "netdump-server"), ["--store", "crash", "--listen", "127.0.0.1", "--port", "0", "--receive-buffer", "8388608"])
+            Path.Combine(AppContext.BaseDirectory, "netdump-server"), ["--store", "crash", "--listen", "127.0.0.1", "--port", "0", "--secure-port", "none", "--receive-buffer", "8388608"])
         {
             UseShellExecute = false,
             WorkingDirectory = _directory,

@@ -74,7 +74,7 @@ public sealed partial class ProgramTests : IDisposable
         string file = Path.Combine(_directory, "server.toml");
         File.WriteAllText(file, "allow = [\"127.0.0.1\"]\n");
         using Process process = Start(
-            "--store", "crashes", "--listen", "127.0.0.1", "--port", "0", "--pidfile", "pid", "--config", "server.toml", "-d");
+            "--store", "crashes", "--listen", "127.0.0.1", "--port", "0", "--secure-port", "none", "--pidfile", "pid", "--config", "server.toml", "-d");
         string said = ReadUntil(process, "listening on");
         int port = int.Parse(Listening().Match(said).Groups["port"].Value);
         Assert.Contains($"store {_directory}/crashes", said, StringComparison.Ordinal);
@@ -120,7 +120,7 @@ public sealed partial class ProgramTests : IDisposable
     public void A_store_that_cannot_be_written_is_one_line_and_status_1()
     {
         File.WriteAllText(_directory + "/file", "");
-        using Process process = Start("--store", "file/store", "--listen", "127.0.0.1", "--port", "0");
+        using Process process = Start("--store", "file/store", "--listen", "127.0.0.1", "--port", "0", "--secure-port", "none");
         (int status, string said) = Finish(process);
         Assert.Equal(1, status);
         Assert.StartsWith($"netdump-server: cannot write to the store {_directory}/file/store: ", said, StringComparison.Ordinal);
@@ -130,7 +130,7 @@ public sealed partial class ProgramTests : IDisposable
     [Fact]
     public void A_pid_file_that_cannot_be_written_is_one_line_and_status_1()
     {
-        using Process process = Start("--store", "crashes", "--listen", "127.0.0.1", "--port", "0", "--pidfile", "none/pid");
+        using Process process = Start("--store", "crashes", "--listen", "127.0.0.1", "--port", "0", "--secure-port", "none", "--pidfile", "none/pid");
         (int status, string said) = Finish(process);
         Assert.Equal(1, status);
         Assert.StartsWith($"netdump-server: cannot write the pid file {_directory}/none/pid: ", said, StringComparison.Ordinal);
@@ -160,6 +160,7 @@ public sealed partial class ProgramTests : IDisposable
             string[] arguments = command.Contains("--port 6666", StringComparison.Ordinal)
                 ? command.Replace("6666", "0").Split(' ')
                 : [.. command.Split(' '), "--port", "0"];
+            arguments = [.. arguments, "--secure-port", "0"];
             using Process process = Start(arguments);
             Assert.Matches(Listening(), ReadUntil(process, "listening on"));
             Signal(process, "TERM");

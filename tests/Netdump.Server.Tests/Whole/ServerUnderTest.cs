@@ -13,7 +13,7 @@ internal sealed class ServerUnderTest : IDisposable
     public ServerUnderTest(Func<ServerOptions, ServerOptions>? change = null)
     {
         Root = Directory.CreateTempSubdirectory("netdump-whole-").FullName;
-        Options = new ServerOptions { Store = Path.Combine(Root, "crash"), Listen = IPAddress.Loopback, Port = 0, Threads = 2, Analyser = "none" };
+        Options = new ServerOptions { Store = Path.Combine(Root, "crash"), Listen = IPAddress.Loopback, Port = 0, SecurePort = null, Threads = 2, Analyser = "none" };
         if (change is not null) Options = change(Options);
         Server = new NetdumpServer(Options, TimeProvider.System, Log);
         Server.Start();
@@ -30,9 +30,9 @@ internal sealed class ServerUnderTest : IDisposable
     /// <summary>Ends the server as SIGTERM does and starts another on its port and store.</summary>
     public void Restart()
     {
-        int port = Server.EndPoint.Port;
+        ServerOptions options = Options with { Port = Server.EndPoint.Port, SecurePort = Server.SecureEndPoint?.Port };
         Server.Dispose();
-        Server = new NetdumpServer(Options with { Port = port }, TimeProvider.System, Log);
+        Server = new NetdumpServer(options, TimeProvider.System, Log);
         Server.Start();
     }
 

@@ -5,9 +5,11 @@ internal static class QualityFindings
 {
     private const double EarlyBoot = 600;
 
-    public static IEnumerable<ReportFinding> Of(ReportQuality quality, ReportTaskSummary tasks, ReportTime time)
+    public static IEnumerable<ReportFinding> Of(bool hasDump, ReportQuality quality, ReportTaskSummary tasks, ReportTime time)
     {
-        if (!quality.Complete)
+        if (!hasDump)
+            yield return Finding.Of("no-dump", Finding.Note, "There is no dump of this crash: all of this comes from its log.", null);
+        else if (!quality.Complete)
             yield return Finding.Of(
                 "dump-incomplete", Finding.Note, $"The dump broke off{(quality.Percent is { } percent ? $" at {percent} %" : "")}: what is missing here may have been in the rest.", null, ("pages", quality.Pages));
         if (tasks.Expected is { } expected && tasks.Total < expected)

@@ -193,6 +193,8 @@ internal sealed class UploadPort : IDisposable
     /// <summary>Opens a port. Throws <see cref="StartException"/> with one line.</summary>
     public static Socket Bind(IPAddress listen, int port)
     {
+        if (listen.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6)
+            listen = IPAddress.Any;
         Socket socket = new(listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -204,13 +206,14 @@ internal sealed class UploadPort : IDisposable
         catch (SocketException e)
         {
             socket.Dispose();
+            IPEndPoint endPoint = new(listen, port);
             throw new StartException(
                 e.SocketErrorCode switch
                 {
-                    SocketError.AddressAlreadyInUse => $"TCP port {port} is in use; choose another with --secure-port N, or none",
-                    SocketError.AddressNotAvailable => $"{listen} is no address of this machine; choose one with --listen ADDR",
-                    SocketError.AccessDenied => $"TCP port {port} needs more rights; choose one above 1023 with --secure-port N",
-                    _ => $"cannot listen on {new IPEndPoint(listen, port)}: {e.Message}",
+                    SocketError.AddressAlreadyInUse => $"tcp port {port} is in use by another program ({endPoint}): stop it or choose another with --secure-port N, or none",
+                    SocketError.AddressNotAvailable => $"{listen} is not an address of this machine: choose another with --listen ADDR",
+                    SocketError.AccessDenied => $"no permission to listen on tcp port {port}: choose one above 1023 with --secure-port N",
+                    _ => $"cannot listen on {endPoint}: {e.Message}",
                 },
                 e);
         }
