@@ -38,6 +38,13 @@ public sealed class Analysis(CrashedGuests guests)
     /// <summary>The tasks that drgn lists.</summary>
     public static AnalysedTask[] TasksOfDrgn(JsonElement said) => Tasks(said.GetProperty("tasks"), "addr", static frame => frame[0].GetString()!, static frame => frame[2].GetBoolean());
 
+    /// <summary>The tasks of a tasks.json that lies beside a shared dump: what drgn said of it, an inlined frame having the program counter of the one it is in.</summary>
+    public static AnalysedTask[] TasksOfRecording(JsonElement recording) =>
+        [.. recording.GetProperty("tasks").EnumerateArray().Select(task => new AnalysedTask(
+            task.GetProperty("pid").GetInt32(), 0, 0, task.GetProperty("comm").GetString()!, task.GetProperty("state").GetString()!, task.GetProperty("addr").GetString()!,
+            [.. task.GetProperty("stack").EnumerateArray().Zip(task.GetProperty("inline").EnumerateArray()).Where(frame => !frame.Second.GetBoolean()).Select(frame => frame.First[1].GetString()!)]))
+            .OrderBy(task => task.Pid)];
+
     private static AnalysedTask[] Tasks(JsonElement list, string address, Func<JsonElement, string> pc, Func<JsonElement, bool> isInlined) =>
         [.. list.EnumerateArray().Where(task => task.GetProperty("pid").GetInt32() != 0).Select(task => new AnalysedTask(
             task.GetProperty("pid").GetInt32(), task.GetProperty("tgid").GetInt32(), task.GetProperty("ppid").GetInt32(),

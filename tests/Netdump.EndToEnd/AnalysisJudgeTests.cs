@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Netdump.Vmcore.Tests;
 
 namespace Netdump.EndToEnd;
 
@@ -34,6 +35,44 @@ public sealed partial class AnalysisJudgeTests(CrashedGuests guests)
         Assert.Equal(drgn.GetProperty("panic").GetProperty("pid").GetInt32(), report.GetProperty("panic_task").GetProperty("pid").GetInt32());
         Assert.Empty(report.GetProperty("quality").GetProperty("missing").EnumerateArray());
     }
+
+    /// <summary>The commands that people ask of a dump, by the same judge: pid, name, state, program counters in the kernel without those of inlined functions.</summary>
+    [Fact]
+    public void Proof1_ps_and_bt_of_a_fresh_dump_tell_what_drgn_does()
+    {
+        CrashedGuest guest = guests.Of("6.12");
+        AssertCommandsTell(guest.Vmcore, Analysis.TasksOfDrgn(_analysis.Drgn(guest)));
+    }
+
+    [Theory]
+    [InlineData("linux-6.1-sysrq-4level", "vmcore.kdump")]
+    [InlineData("linux-7.3-sysrq-full", "vmcore.elf.zst")]
+    [InlineData("linux-6.12-arm64-sysrq", "vmcore.elf.zst")]
+    public void Proof1_ps_and_bt_of_a_shared_dump_tell_what_drgn_did(string folder, string dump)
+    {
+        using JsonDocument said = JsonDocument.Parse(File.ReadAllBytes(SharedData.File(folder, "tasks.json")));
+        AssertCommandsTell(dump.EndsWith(".zst", StringComparison.Ordinal) ? SharedData.UnpackedPath(folder, dump) : SharedData.File(folder, dump), Analysis.TasksOfRecording(said.RootElement));
+    }
+
+    private static void AssertCommandsTell(string vmcore, AnalysedTask[] expected)
+    {
+        using JsonDocument ps = JsonDocument.Parse(Command.Succeed(Workspace.Client, "ps", "--json", vmcore));
+        using JsonDocument bt = JsonDocument.Parse(Command.Succeed(Workspace.Client, "bt", "--all-tasks", "--json", vmcore));
+        Assert.InRange(expected.Length, 40, 1000);
+        Assert.Equal(expected.Select(task => $"{task.Pid} {task.Comm} {task.State} {task.Address}"), Lines(ps));
+        Assert.Equal(Lines(ps), Lines(bt));
+        Dictionary<int, string> stacks = bt.RootElement.EnumerateArray().Where(task => task.GetProperty("pid").GetInt32() != 0).ToDictionary(
+            task => task.GetProperty("pid").GetInt32(), task => InKernel(task.GetProperty("frames").EnumerateArray().Select(frame => frame.GetProperty("pc").GetString()!)));
+        // A zombie has no stack any more: what drgn shows is what lies there now.
+        Assert.All(expected.Where(task => task.State is not ("Z" or "X")), task => Assert.Equal(InKernel(task.Stack), stacks[task.Pid]));
+    }
+
+    // Of arm64 drgn does not show where a process was in user mode.
+    private static string InKernel(IEnumerable<string> stack) => string.Join(' ', stack.Where(pc => pc.StartsWith("0xffff", StringComparison.Ordinal)));
+
+    private static string[] Lines(JsonDocument tasks) =>
+        [.. tasks.RootElement.EnumerateArray().Where(task => task.GetProperty("pid").GetInt32() != 0).OrderBy(task => task.GetProperty("pid").GetInt32())
+            .Select(task => $"{task.GetProperty("pid").GetInt32()} {task.GetProperty("comm").GetString()} {task.GetProperty("state").GetString()} {task.GetProperty("address").GetString()}")];
 
     [Theory]
     [InlineData("6.1", "sysrq")]
