@@ -3,17 +3,38 @@ using Netdump.Client.Linux;
 
 namespace Netdump.Client.Capture;
 
-/// <summary>Finds an interface of the dead host again among the capture kernel's devices: never by name, which may differ.</summary>
+/// <summary>Finds a card of the dead host again among the capture kernel's devices: never by name, which may differ.</summary>
 public static class InterfaceMatch
 {
+    /// <summary>Looks for several cards; no device is two of them. Those that agree in all come first.</summary>
+    /// <param name="wanted">The cards as <c>start</c> saw them.</param>
+    /// <param name="devices">What there is now.</param>
+    /// <param name="exact">As in <see cref="Find"/>.</param>
+    /// <returns>For each card its interface, or null.</returns>
+    public static Link?[] FindAll(IReadOnlyList<CaptureCard> wanted, IReadOnlyList<NetworkDevice> devices, bool exact)
+    {
+        List<NetworkDevice> free = [.. devices];
+        var found = new Link?[wanted.Count];
+        foreach (bool strict in exact ? [true] : new[] { true, false })
+        {
+            for (int i = 0; i < wanted.Count; i++)
+            {
+                if (found[i] is not null || Find(wanted[i], free, strict) is not { } device) continue;
+                found[i] = device.Link;
+                free.Remove(device);
+            }
+        }
+        return found;
+    }
+
     /// <summary>Looks for the device that has the wanted hardware address and place on the bus.</summary>
-    /// <param name="wanted">The interface as <c>start</c> saw it.</param>
+    /// <param name="wanted">The card as <c>start</c> saw it.</param>
     /// <param name="devices">What there is now.</param>
     /// <param name="exact">
     /// True: both must agree. False: the address alone is enough (a device moved to another slot), and else the place alone, if only
     /// one device lies there (an address that was set by hand or differs at each start).
     /// </param>
-    public static NetworkDevice? Find(CaptureInterface wanted, IReadOnlyList<NetworkDevice> devices, bool exact)
+    public static NetworkDevice? Find(CaptureCard wanted, IReadOnlyList<NetworkDevice> devices, bool exact)
     {
         string place = Place(wanted.BusPath);
         bool hasMac = MacAddress.TryParse(wanted.Mac, out MacAddress mac) && !mac.IsZero;

@@ -6,19 +6,22 @@ using Netdump.Client.Send;
 namespace Netdump.Client.Capture;
 
 /// <summary>The interfaces of the manifest, brought up as far as they let themselves, and the servers behind them.</summary>
-internal sealed class Links(IReadOnlyList<CaptureInterface> wanted, LinkSetup setup, CaptureConsole console)
+internal sealed class Links(CaptureManifest manifest, RouteNetlink netlink, CaptureConsole console)
 {
-    private readonly Link?[] _up = new Link?[wanted.Count];
+    private readonly LinkStack _stack = new(manifest.Devices, netlink, console.Say);
+    private readonly Link?[] _up = new Link?[manifest.Interfaces.Count];
 
     /// <summary>Brings up those that are not up yet.</summary>
     public void BringUp()
     {
-        for (int i = 0; i < wanted.Count; i++)
+        if (_up.All(u => u is not null)) return;
+        _stack.Make();
+        LinkSetup setup = new(netlink, _stack, console.Say);
+        for (int i = 0; i < _up.Length; i++)
         {
-            if (_up[i] is not null) continue;
-            _up[i] = setup.BringUp(wanted[i]);
-            if (_up[i] is { } link)
-                console.Reached($"link up: {link.Name} ({wanted[i].Name} before), {string.Join(", ", wanted[i].Addresses.Select(a => $"{a.Address}/{a.PrefixLength}"))}");
+            if (_up[i] is not null || setup.BringUp(manifest.Interfaces[i]) is not var (link, set)) continue;
+            _up[i] = link;
+            console.Reached($"link up: {link.Name} ({set.Name} before), {string.Join(", ", set.Addresses.Select(a => $"{a.Address}/{a.PrefixLength}"))}");
         }
     }
 

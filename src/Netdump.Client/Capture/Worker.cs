@@ -98,7 +98,7 @@ public sealed class Worker
     {
         using RouteNetlink netlink = new();
         using KernelMessages messages = KernelMessages.Open();
-        Links links = new(_manifest.Interfaces, new LinkSetup(netlink, _console.Say), _console);
+        Links links = new(_manifest, netlink, _console);
         SendOptions options = new()
         {
             LocalPort = _manifest.LocalPort,

@@ -79,7 +79,7 @@ public sealed record ArmingPlan
         {
             CheckKexec(host, FindKernel(host, configuration, kernel), options.Replace, state, tell);
             List<ServerPath> paths = Reach(netlink, devices, configuration, hops, tell);
-            CrashKernel crash = PlanCrashKernel(host, configuration, plan.Modules, netlink, devices, paths, tell);
+            CrashKernel crash = PlanCrashKernel(host, configuration, plan.Modules, LinkTable.Read(netlink), devices, paths);
             foreach (Check check in WatchdogCheck.Examine(host, [.. crash.Image.Drivers.Modules.Select(m => m.Name)], plan.Modules)) tell(check);
             plan = plan with { CrashKernel = crash, Paths = paths, Fingerprint = FingerprintOf(host, crash, configuration) };
         }
@@ -89,7 +89,7 @@ public sealed record ArmingPlan
             TriggerSet missing = Host.Triggers.Missing(host, plan.Triggers);
             if (missing != TriggerSet.None)
                 tell(new(CheckLevel.Warn, "triggers", $"this kernel has no setting for {Host.Triggers.Text(missing)}", Code: "triggers"));
-            tell(DumpEstimate.Examine(host, planned.Image.Manifest.Interfaces[planned.Image.Manifest.Servers[0].Interface].Name, configuration.DumpLevel));
+            tell(DumpEstimate.Examine(host, plan.Paths[0].Device.Name, configuration.DumpLevel));
         }
         return plan;
     }
@@ -101,12 +101,16 @@ public sealed record ArmingPlan
     public static ImageFingerprint FingerprintNow(HostFiles host, ClientConfiguration configuration, RouteNetlink netlink)
     {
         var paths = new List<ServerPath>();
+        var devices = new DeviceTree(host);
+        LinkTable table = LinkTable.Read(netlink);
         ClientException? first = null;
         foreach (Endpoint server in configuration.Servers)
         {
             try
             {
-                paths.Add(Find(netlink, server, configuration));
+                ServerPath path = Find(netlink, server, configuration);
+                DeviceChain.Find(devices, table, path);
+                paths.Add(path);
             }
             catch (ClientException e)
             {
@@ -115,7 +119,7 @@ public sealed record ArmingPlan
         }
         if (paths.Count == 0) throw first ?? new ClientException(NoServer(configuration));
         ModuleTree tree = TreeOf(host, configuration, KernelIdentity.Running());
-        return FingerprintOf(host, PlanCrashKernel(host, configuration, tree, netlink, new DeviceTree(host), paths, _ => { }), configuration);
+        return FingerprintOf(host, PlanCrashKernel(host, configuration, tree, table, devices, paths), configuration);
     }
 
     /// <summary>The way to a dump server. NETDUMPMACADDR belongs to the first one that is configured.</summary>
@@ -169,7 +173,7 @@ public sealed record ArmingPlan
     }
 
     private static CrashKernel PlanCrashKernel(
-        HostFiles host, ClientConfiguration configuration, ModuleTree tree, RouteNetlink netlink, DeviceTree devices, IReadOnlyList<ServerPath> paths, Action<Check> tell)
+        HostFiles host, ClientConfiguration configuration, ModuleTree tree, LinkTable table, DeviceTree devices, IReadOnlyList<ServerPath> paths)
     {
         KernelIdentity kernel = KernelIdentity.Running();
         string image = FindKernel(host, configuration, kernel);
@@ -177,13 +181,12 @@ public sealed record ArmingPlan
         CaptureNetwork network;
         try
         {
-            network = CaptureNetwork.Make(paths, devices, netlink.Links());
+            network = CaptureNetwork.Make(paths, devices, table);
         }
         catch (ClientException e)
         {
             throw new ClientException(e.AsCheck("path", "no-nic"), e);
         }
-        foreach (Check check in network.Checks) tell(check);
         string bootId = host.Read("/proc/sys/kernel/random/boot_id") ?? "";
         return new CrashKernel(image, commandLine, PlanImage(host, kernel, bootId, configuration, tree, devices, network));
     }
@@ -196,7 +199,7 @@ public sealed record ArmingPlan
     {
         (IReadOnlyList<string> watchdogs, bool watchdogInUse) = devices.Watchdogs();
         var names = new List<string>();
-        foreach (string name in network.Devices.SelectMany(d => d.Modules).Concat(watchdogs).Concat(configuration.ExtraModules))
+        foreach (string name in network.Modules.Concat(watchdogs).Concat(configuration.ExtraModules))
             if (!names.Contains(name)) names.Add(name);
         if (tree.Contains("af_packet")) names.Add("af_packet");
         DriverSet drivers = DriverSet.Collect(host, tree, kernel.Release, names, name => throw new ClientException(
@@ -209,9 +212,10 @@ public sealed record ArmingPlan
             BootId = bootId,
             KernelRelease = kernel.Release,
             Servers = network.Servers,
+            Devices = network.Devices,
             Interfaces = network.Interfaces,
             Modules = [.. drivers.Modules.Select(m => new CaptureModule(m.Name, DriverSet.PathOf(kernel.Release, m), options.Of(m.Name)))],
-            PhyBindings = [.. network.Devices.SelectMany(d => d.Phys)],
+            PhyBindings = network.Phys,
             LocalPort = configuration.LocalPort,
             GiveUpSeconds = configuration.GiveUpSeconds,
             FinalAction = configuration.FinalAction,

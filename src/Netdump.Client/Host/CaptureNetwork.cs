@@ -1,61 +1,51 @@
 using System.Net;
+using System.Net.Sockets;
 using Netdump.Client.Image;
 using Netdump.Client.Linux;
 
 namespace Netdump.Client.Host;
 
-/// <summary>The network as the capture kernel has to set it up: from the ways to the servers to physical interfaces, addresses and routes.</summary>
+/// <summary>The network as the capture kernel has to set it up: from the ways to the servers to cards, what lies on them, addresses and routes.</summary>
+/// <param name="Servers">The servers, in the order to try.</param>
+/// <param name="Interfaces">Interfaces that send.</param>
+/// <param name="Devices">Devices that the interfaces are made of, the lower ones first.</param>
+/// <param name="Modules">Modules of all of them.</param>
+/// <param name="Phys">PHY drivers of the cards.</param>
 public sealed record CaptureNetwork(
-    IReadOnlyList<CaptureServer> Servers, IReadOnlyList<CaptureInterface> Interfaces, IReadOnlyList<PhysicalInterface> Devices, IReadOnlyList<Check> Checks)
+    IReadOnlyList<CaptureServer> Servers, IReadOnlyList<CaptureInterface> Interfaces, IReadOnlyList<CaptureDevice> Devices, IReadOnlyList<string> Modules,
+    IReadOnlyList<PhyBinding> Phys)
 {
     /// <summary>Works it out.</summary>
     /// <param name="paths">Ways to the servers, in the order to try.</param>
     /// <param name="tree">The host's devices.</param>
-    /// <param name="links">The host's interfaces.</param>
+    /// <param name="table">The host's interfaces.</param>
     /// <exception cref="ClientException">An interface cannot be set up in the capture kernel.</exception>
-    public static CaptureNetwork Make(IReadOnlyList<ServerPath> paths, DeviceTree tree, IReadOnlyList<Link> links)
+    public static CaptureNetwork Make(IReadOnlyList<ServerPath> paths, DeviceTree tree, LinkTable table)
     {
         var servers = new List<CaptureServer>();
         var interfaces = new List<CaptureInterface>();
-        var devices = new List<PhysicalInterface>();
-        var checks = new List<Check>();
+        var modules = new List<string>();
+        var devices = new CaptureDevices(tree);
         foreach (ServerPath path in paths)
         {
-            IReadOnlyList<string> down = tree.PathDown(path.Device.Name);
-            string? hard = down.FirstOrDefault(d => tree.KindOf(d) is "vlan" or "wlan");
-            if (hard is not null)
-                throw new ClientException($"the route to {path.Server.Host} leads over {hard}, a {(tree.KindOf(hard) == "vlan" ? "VLAN" : "wireless")} interface, which the capture kernel cannot set up",
-                    "set DEV to an interface that carries the server's network untagged");
-            if (down.Count > 1)
-                checks.Add(new(CheckLevel.Warn, "path", $"{string.Join(" -> ", down)}: the dump is sent by {down[^1]} alone, without {path.Device.Name}", Code: "no-nic"));
-            Link physical = links.FirstOrDefault(l => l.Name == down[^1]) ?? throw new ClientException($"{down[^1]} is gone");
-            int index = interfaces.FindIndex(i => i.Name == physical.Name);
+            DeviceChain chain = DeviceChain.Find(tree, table, path);
+            modules.AddRange(chain.Modules(tree).Except(modules).ToArray());
+            int device = devices.Add(chain);
+            int index = interfaces.FindIndex(i => i.Device == device);
             if (index < 0)
             {
                 index = interfaces.Count;
-                PhysicalInterface device = tree.Read(physical.Name);
-                MacAddress mac = physical.PermanentMac ?? physical.Mac ?? throw new ClientException($"{physical.Name} has no Ethernet hardware address", "set DEV to an Ethernet interface");
-                devices.Add(device);
-                interfaces.Add(new CaptureInterface
-                {
-                    Name = physical.Name,
-                    Mac = mac.ToString(),
-                    BusPath = device.BusPath,
-                    Mtu = path.Device.Mtu == 1500 ? 0 : path.Device.Mtu,
-                    Addresses = [],
-                    Routes = [],
-                    Neighbours = [],
-                });
+                interfaces.Add(new CaptureInterface { Name = path.Device.Name, Device = device, Addresses = [], Routes = [], Neighbours = [], Lease = null });
             }
-            interfaces[index] = WithPath(interfaces[index], path);
+            interfaces[index] = WithPath(interfaces[index], path, tree);
             servers.Add(new CaptureServer(Plain(path.Address), path.Server.Port, path.Server.Host, index));
         }
-        return new CaptureNetwork(servers, interfaces, devices, checks);
+        return new CaptureNetwork(servers, interfaces, devices.All, modules, devices.Phys);
     }
 
     private static string Plain(IPAddress address) => address.WithoutScope().ToString();
 
-    private static CaptureInterface WithPath(CaptureInterface to, ServerPath path)
+    private static CaptureInterface WithPath(CaptureInterface to, ServerPath path, DeviceTree tree)
     {
         var own = new CaptureAddress(Plain(path.Local.Address), path.Local.PrefixLength);
         var routes = new List<CaptureRoute>();
@@ -69,7 +59,16 @@ public sealed record CaptureNetwork(
             Addresses = [.. to.Addresses.Append(own).Distinct()],
             Routes = [.. to.Routes.Concat(routes).Distinct()],
             Neighbours = path.FixedMac is { } mac ? [.. to.Neighbours, new CaptureNeighbour(hop, mac)] : to.Neighbours,
+            Lease = to.Lease ?? LeaseOf(path, tree),
         };
+    }
+
+    /// <summary>The kernel tells that an address is for a time; a file of the DHCP client may tell more. IPv6 addresses are kept as they are.</summary>
+    private static CaptureLease? LeaseOf(ServerPath path, DeviceTree tree)
+    {
+        if (path.Local.Address.AddressFamily != AddressFamily.InterNetwork || path.Local.Index != path.Device.Index) return null;
+        LeaseFile? file = tree.Lease(path.Device, path.Local.Address);
+        return path.Local.IsForATime || file is { IsInForce: true } ? new CaptureLease(Plain(path.Local.Address), file?.ClientId) : null;
     }
 
     /// <summary>An address with the bits behind the prefix cleared.</summary>

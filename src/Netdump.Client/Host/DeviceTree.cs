@@ -21,30 +21,14 @@ public sealed class DeviceTree(HostFiles host)
         return name;
     }
 
-    /// <summary>Kind of a virtual interface as DEVTYPE of its uevent tells (<c>vlan</c>, <c>bond</c>, <c>bridge</c>, <c>wlan</c>), or "".</summary>
-    public string KindOf(string name) =>
-        host.Lines($"{Net}/{name}/uevent").FirstOrDefault(l => l.StartsWith("DEVTYPE=", StringComparison.Ordinal))?[8..] ?? "";
+    /// <summary>True for an interface of a device on a bus; virtual ones have none.</summary>
+    public bool HasDevice(string name) => host.Exists($"{Net}/{name}/device");
 
-    /// <summary>
-    /// Interfaces on the way from the named one down to a device on a bus; the last is that device. Of several ports the one a bond has active
-    /// is taken, else the first with a carrier.
-    /// </summary>
-    /// <exception cref="ClientException">There is no device below it.</exception>
-    public IReadOnlyList<string> PathDown(string name)
-    {
-        var path = new List<string> { name };
-        while (!host.Exists($"{Net}/{name}/device"))
-        {
-            string[] ports = [.. host.Names($"{Net}/{name}").Where(n => n.StartsWith("lower_", StringComparison.Ordinal)).Select(n => n[6..])
-                .Where(n => !path.Contains(n))];
-            string? active = host.Read($"{Net}/{name}/bonding/active_slave");
-            name = ports.FirstOrDefault(p => p == active)
-                ?? ports.Where(LeadsToDevice).OrderByDescending(p => host.Read($"{Net}/{p}/carrier") == "1").FirstOrDefault()
-                ?? throw new ClientException($"{path[0]} has no network device on a bus below it", "set DEV to an interface that has");
-            path.Add(name);
-        }
-        return path;
-    }
+    /// <summary>True for a wireless one.</summary>
+    public bool IsWireless(string name) => host.Exists($"{Net}/{name}/phy80211") || host.Lines($"{Net}/{name}/uevent").Contains("DEVTYPE=wlan");
+
+    /// <summary>What the host's DHCP client wrote down of an address; null when it is nothing.</summary>
+    public LeaseFile? Lease(Linux.Link link, System.Net.IPAddress address) => new LeaseFiles(host).Find(link.Index, link.Name, address);
 
     /// <summary>Reads an interface that has a device.</summary>
     public PhysicalInterface Read(string name)
@@ -78,9 +62,6 @@ public sealed class DeviceTree(HostFiles host)
         }
         return (modules, inUse);
     }
-
-    private bool LeadsToDevice(string name) =>
-        host.Exists($"{Net}/{name}/device") || host.Names($"{Net}/{name}").Any(n => n.StartsWith("lower_", StringComparison.Ordinal));
 
     /// <summary>Adds the modules of a device's driver and of its parents', the topmost first.</summary>
     private void AddDrivers(string device, List<string> modules)

@@ -13,7 +13,7 @@ public static class DumpEstimate
 
     /// <summary>Estimates.</summary>
     /// <param name="host">The host's files.</param>
-    /// <param name="device">The interface with a device that sends; null: not known.</param>
+    /// <param name="device">The interface that sends; null: not known.</param>
     /// <param name="level">DUMPLEVEL; null when nobody chose.</param>
     public static Check Examine(HostFiles host, string? device, int? level = null)
     {

@@ -184,14 +184,14 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         return Triggers.Examine(host, Triggers.Parse(_state.Triggers) ?? TriggerSet.None, chosen);
     }
 
-    /// <summary>The interface with a device that leads to the first server with a route; null when there is none.</summary>
+    /// <summary>The interface that leads to the first server; null when there is none.</summary>
     private string? SendingDevice()
     {
         if (configuration.Settings is not { Servers.Count: > 0 } settings) return null;
         try
         {
             using var netlink = new RouteNetlink();
-            return new DeviceTree(host).PathDown(ArmingPlan.Find(netlink, settings.Servers[0], settings).Device.Name)[^1];
+            return ArmingPlan.Find(netlink, settings.Servers[0], settings).Device.Name;
         }
         catch (ClientException)
         {

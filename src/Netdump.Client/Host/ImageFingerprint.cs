@@ -39,7 +39,7 @@ public sealed record ImageFingerprint(IReadOnlyDictionary<string, string> Parts)
             ["shell"] = image.Shell is { } shell ? DigestOf(shell.Source) : "none",
             // The manifest in two parts, without what is the host's and the boot's own.
             ["network"] = Digest((manifest with { HostName = "", BootId = "", Modules = [], LocalPort = 0, GiveUpSeconds = 0, FinalAction = default, Watchdog = false, Digest = false, DumpLevel = null }).ToJson()),
-            ["settings"] = Digest((manifest with { HostName = "", BootId = "", Servers = [], Interfaces = [], PhyBindings = [] }).ToJson()),
+            ["settings"] = Digest((manifest with { HostName = "", BootId = "", Servers = [], Devices = [], Interfaces = [], PhyBindings = [] }).ToJson()),
             [File] = Digest(Encoding.UTF8.GetBytes(configuration)),
         };
         foreach (ModuleFile module in image.Drivers.Modules) parts[$"driver {module.Name}"] = Digest(image.Drivers.Bytes(module));

@@ -18,10 +18,18 @@ public sealed record ServerPath(Endpoint Server, IPAddress Address, Route Route,
     public IPAddress NextHop => Route.Gateway ?? Address;
 
     /// <summary>The way in words: interface, own address, server, router.</summary>
-    public override string ToString()
+    public override string ToString() => $"{Device.Name} {Local.Address} -> {Target}";
+
+    /// <summary>The way in words, with what the interface is made of.</summary>
+    public string ToString(DeviceChain chain) => $"{chain.With(Local.Address.ToString())} -> {Target}";
+
+    private string Target
     {
-        string address = Server.Host == Address.ToString() ? "" : $" ({Address})";
-        return $"{Device.Name} {Local.Address} -> {Server}{address}{(Route.Gateway is { } gateway ? $" via {gateway}" : "")}";
+        get
+        {
+            string address = Server.Host == Address.ToString() ? "" : $" ({Address})";
+            return $"{Server}{address}{(Route.Gateway is { } gateway ? $" via {gateway}" : "")}";
+        }
     }
 
     /// <summary>Finds the way to a server.</summary>

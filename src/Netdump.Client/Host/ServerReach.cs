@@ -36,17 +36,27 @@ public sealed record ServerReach(ServerPath? Path, Check PathCheck, Check Server
         {
             return new(null, e.AsCheck("path", "no-nic"), new(CheckLevel.Unknown, "server", $"{server}: not asked, there is no way to it"));
         }
-        string drivers = Drivers(devices, path.Device.Name);
-        if (hops.Find(path) is not { } mac)
+        string? mac = hops.Find(path);
+        DeviceChain chain;
+        try
+        {
+            chain = DeviceChain.Find(devices, LinkTable.Read(netlink), path);
+        }
+        catch (ClientException e)
+        {
+            return new(null, e.AsCheck("path", "no-nic"), new(CheckLevel.Unknown, "server", $"{server}: not asked, the capture kernel could not reach it"));
+        }
+        string way = path.ToString(chain), drivers = Drivers(chain, devices);
+        if (mac is null)
         {
             // A crash may come later than the server's return: this does not keep a host from being armed.
             return path.Route.Gateway is { } gateway
-                ? new(path, new(CheckLevel.Warn, "path", $"{path}: the router {gateway} does not answer on {path.Device.Name}", "bring the network up", "no-nic"),
+                ? new(path, new(CheckLevel.Warn, "path", $"{way}: the router {gateway} does not answer on {path.Device.Name}", "bring the network up", "no-nic"),
                     new(CheckLevel.Unknown, "server", $"{server}: not asked, the router to it does not answer"))
-                : new(path, new(CheckLevel.Ok, "path", $"{path}{drivers}"),
+                : new(path, new(CheckLevel.Ok, "path", $"{way}{drivers}"),
                     new(CheckLevel.Warn, "server", $"{server} does not answer on {path.Device.Name}", "start it, or bring the network up", "server-down"));
         }
-        var ok = new Check(CheckLevel.Ok, "path", $"{path}, next hop {mac}{drivers}");
+        var ok = new Check(CheckLevel.Ok, "path", $"{way}, next hop {mac}{drivers}");
         return Refuses(new IPEndPoint(path.Address, server.Port))
             ? new(path, ok, new(CheckLevel.Warn, "server", $"nothing listens on {server} (udp)", "start netdump-server there, or correct NETDUMPADDR and NETDUMPPORT", "server-down"))
             : new(path, ok, new(CheckLevel.Unknown, "server", $"{server} does not refuse; the classic protocol tells no more: not its version, not its free space, not whether it takes this host's dumps", Code: NotAsked));
@@ -69,16 +79,9 @@ public sealed record ServerReach(ServerPath? Path, Check PathCheck, Check Server
         }
     }
 
-    private static string Drivers(DeviceTree devices, string name)
+    private static string Drivers(DeviceChain chain, DeviceTree devices)
     {
-        try
-        {
-            IReadOnlyList<string> modules = devices.Read(devices.PathDown(name)[^1]).Modules;
-            return modules.Count > 0 ? $", drivers {string.Join('+', modules)}" : ", driver built in";
-        }
-        catch (ClientException)
-        {
-            return ""; // making the image will say it
-        }
+        string[] modules = [.. chain.Modules(devices)];
+        return modules.Length > 0 ? $", drivers {string.Join('+', modules)}" : ", driver built in";
     }
 }

@@ -40,23 +40,19 @@ public sealed record CaptureRoute(string Destination, int PrefixLength, string? 
 /// <param name="Mac">Six bytes as <c>xx:xx:xx:xx:xx:xx</c>.</param>
 public sealed record CaptureNeighbour(string Address, string Mac);
 
-/// <summary>
-/// A network interface the capture kernel has to bring up. It is found again by hardware address and place on the bus,
-/// never by name: names differ between two boots of one machine.
-/// </summary>
+/// <summary>An address that a DHCP server gave the host for a time. The capture kernel asks for it once more before it uses it.</summary>
+/// <param name="Address">The address, one of <see cref="CaptureInterface.Addresses"/>.</param>
+/// <param name="ClientId">The name by which the host asked for it (DHCP option 61) in hexadecimal digits; null: its hardware address.</param>
+public sealed record CaptureLease(string Address, string? ClientId);
+
+/// <summary>A network interface that sends: a device with the addresses and routes that lead to servers.</summary>
 public sealed record CaptureInterface
 {
-    /// <summary>The running system's name of the physical interface; only for messages.</summary>
+    /// <summary>The running system's name; only for messages.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Hardware address that the device has after a reset (the permanent one where the driver tells it).</summary>
-    public required string Mac { get; init; }
-
-    /// <summary>Resolved path of the device below /sys, e.g. <c>/sys/devices/pci0000:00/0000:00:03.0/virtio0</c>; empty when it has none.</summary>
-    public required string BusPath { get; init; }
-
-    /// <summary>Bytes of payload of a frame; 0: leave the driver's default.</summary>
-    public required int Mtu { get; init; }
+    /// <summary>Index into <see cref="CaptureManifest.Devices"/>.</summary>
+    public required int Device { get; init; }
 
     /// <summary>Addresses to set.</summary>
     public required IReadOnlyList<CaptureAddress> Addresses { get; init; }
@@ -66,6 +62,9 @@ public sealed record CaptureInterface
 
     /// <summary>Neighbour entries to set.</summary>
     public required IReadOnlyList<CaptureNeighbour> Neighbours { get; init; }
+
+    /// <summary>The address among them that was leased; null when none was.</summary>
+    public required CaptureLease? Lease { get; init; }
 }
 
 /// <summary>A kernel module in the image.</summary>
@@ -99,6 +98,9 @@ public sealed record CaptureManifest
 
     /// <summary>Servers in the order to try.</summary>
     public required IReadOnlyList<CaptureServer> Servers { get; init; }
+
+    /// <summary>Devices of the interfaces, and what they are made of: each comes after those below it.</summary>
+    public required IReadOnlyList<CaptureDevice> Devices { get; init; }
 
     /// <summary>Interfaces that lead to the servers; at least one.</summary>
     public required IReadOnlyList<CaptureInterface> Interfaces { get; init; }

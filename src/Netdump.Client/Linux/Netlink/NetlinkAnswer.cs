@@ -14,9 +14,14 @@ public static class NetlinkAnswer
     internal const int RouteHeaderSize = 12; // struct rtmsg
     internal const int NeighbourHeaderSize = 12; // struct ndmsg
 
+    internal const ushort LinkAddress = 1;
+    internal const ushort LinkName = 3;
     internal const ushort LinkMtu = 4;
+    internal const ushort LinkLower = 5;
+    internal const ushort LinkMaster = 10;
     internal const ushort AddressItself = 1;
     internal const ushort AddressLocal = 2;
+    internal const ushort AddressValidity = 6;
     internal const ushort AddressFlags = 8;
     internal const ushort RouteDestination = 1;
     internal const ushort RouteOutput = 4;
@@ -34,25 +39,28 @@ public static class NetlinkAnswer
         if (body.Length < LinkHeaderSize) return null;
         int index = BinaryPrimitives.ReadInt32LittleEndian(body[4..]);
         LinkFlags flags = (LinkFlags)BinaryPrimitives.ReadUInt32LittleEndian(body[8..]);
-        string name = "", kind = "";
+        string name = "";
         MacAddress? mac = null, permanent = null;
+        LinkInfo info = new();
         int mtu = 0, master = 0, lower = 0;
         NetlinkAttributes attributes = new(body[LinkHeaderSize..]);
         while (attributes.TryNext(out NetlinkAttribute attribute))
         {
             switch (attribute.Type)
             {
-                case 1: mac = ReadMac(attribute.Value); break; // IFLA_ADDRESS
-                case 3: name = attribute.Text; break; // IFLA_IFNAME
+                case LinkAddress: mac = attribute.Mac; break;
+                case LinkName: name = attribute.Text; break;
                 case LinkMtu: mtu = (int)Math.Min(attribute.Number, int.MaxValue); break;
-                case 5: lower = (int)Math.Min(attribute.Number, int.MaxValue); break; // IFLA_LINK
-                case 10: master = (int)Math.Min(attribute.Number, int.MaxValue); break; // IFLA_MASTER
-                case 18: kind = ReadKind(attribute.Value); break; // IFLA_LINKINFO
-                case 54: permanent = ReadMac(attribute.Value); break; // IFLA_PERM_ADDRESS
+                case LinkLower: lower = (int)Math.Min(attribute.Number, int.MaxValue); break;
+                case LinkMaster: master = (int)Math.Min(attribute.Number, int.MaxValue); break;
+                case LinkInfo.Attribute: info = LinkInfo.Read(attribute.Value); break;
+                case 54: permanent = attribute.Mac; break; // IFLA_PERM_ADDRESS
                 default: break;
             }
         }
-        return index > 0 && name.Length > 0 ? new Link(index, name, flags, mac, permanent, mtu, master, lower, kind) : null;
+        permanent ??= info.PermanentMac;
+        return index > 0 && name.Length > 0
+            ? new Link(index, name, flags, mac, permanent, mtu, master, lower, info.Kind ?? "", info.Vlan, info.Bond, info.Bridge, info.BridgePortState) : null;
     }
 
     /// <summary>Reads the body of RTM_NEWADDR.</summary>
@@ -60,7 +68,7 @@ public static class NetlinkAnswer
     {
         if (body.Length < AddressHeaderSize) return null;
         byte family = body[0];
-        uint flags = body[2];
+        uint flags = body[2], valid = InterfaceAddress.Forever;
         int index = BinaryPrimitives.ReadInt32LittleEndian(body[4..]);
         IPAddress? local = null, itself = null;
         NetlinkAttributes attributes = new(body[AddressHeaderSize..]);
@@ -71,13 +79,15 @@ public static class NetlinkAnswer
                 case AddressItself: itself = ReadAddress(attribute.Value, family, index); break;
                 case AddressLocal: local = ReadAddress(attribute.Value, family, index); break;
                 case AddressFlags: flags = attribute.Number; break;
+                // struct ifa_cacheinfo: preferred u32, valid u32, ...
+                case AddressValidity when attribute.Value.Length >= 8: valid = BinaryPrimitives.ReadUInt32LittleEndian(attribute.Value[4..]); break;
                 default: break;
             }
         }
         // On a point-to-point link IFA_ADDRESS is the peer's and IFA_LOCAL ours; IPv6 usually gives IFA_ADDRESS alone.
         IPAddress? address = local ?? itself;
         bool usable = index > 0 && address is not null && body[1] <= 8 * NetlinkFamily.Length(family);
-        return usable ? new InterfaceAddress(index, address!, body[1], body[3], flags) : null;
+        return usable ? new InterfaceAddress(index, address!, body[1], body[3], flags, valid) : null;
     }
 
     /// <summary>Reads the body of RTM_NEWROUTE; null for routes of other families and cloned ones (RTM_F_CLONED in a dump).</summary>
@@ -124,28 +134,16 @@ public static class NetlinkAnswer
             switch (attribute.Type)
             {
                 case NeighbourAddress: address = ReadAddress(attribute.Value, family, index); break;
-                case NeighbourHardware: mac = ReadMac(attribute.Value); break;
+                case NeighbourHardware: mac = attribute.Mac; break;
                 default: break;
             }
         }
         return index > 0 && address is not null ? new Neighbour(index, address, mac, state) : null;
     }
 
-    private static MacAddress? ReadMac(ReadOnlySpan<byte> bytes) => MacAddress.TryRead(bytes, out MacAddress mac) ? mac : null;
-
     private static IPAddress? ReadAddress(ReadOnlySpan<byte> bytes, byte family, int scope) =>
         bytes.Length == NetlinkFamily.Length(family) ? NetlinkFamily.Read(bytes, scope) : null;
 
     private static IPAddress? WithScope(IPAddress? address, int index) =>
         address is { IsIPv6LinkLocal: true } && index > 0 ? new IPAddress(address.GetAddressBytes(), index) : address;
-
-    private static string ReadKind(ReadOnlySpan<byte> nested)
-    {
-        NetlinkAttributes attributes = new(nested);
-        while (attributes.TryNext(out NetlinkAttribute attribute))
-        {
-            if (attribute.Type == 1) return attribute.Text; // IFLA_INFO_KIND
-        }
-        return "";
-    }
 }

@@ -15,6 +15,9 @@ public enum NetlinkType : ushort
     /// <summary>RTM_NEWLINK.</summary>
     NewLink = 16,
 
+    /// <summary>RTM_DELLINK.</summary>
+    DeleteLink = 17,
+
     /// <summary>RTM_GETLINK.</summary>
     GetLink = 18,
 
@@ -52,6 +55,9 @@ public enum NetlinkFlags : ushort
 
     /// <summary>NLM_F_REPLACE, of NEW.</summary>
     Replace = 0x100,
+
+    /// <summary>NLM_F_EXCL, of NEW: fail when it is there already.</summary>
+    Exclusive = 0x200,
 
     /// <summary>NLM_F_DUMP, of GET: everything.</summary>
     Dump = 0x300,

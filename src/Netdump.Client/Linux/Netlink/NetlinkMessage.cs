@@ -77,6 +77,15 @@ public readonly ref struct NetlinkAttribute
     /// <summary>A 32-bit number, or 0 when the value is too short.</summary>
     public uint Number => Value.Length >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(Value) : 0;
 
+    /// <summary>A 16-bit number, or 0 when the value is too short.</summary>
+    public int Short => Value.Length >= 2 ? BinaryPrimitives.ReadUInt16LittleEndian(Value) : 0;
+
+    /// <summary>An 8-bit number, or 0 when there is no value.</summary>
+    public int Small => Value.Length >= 1 ? Value[0] : 0;
+
+    /// <summary>A hardware address of six bytes; null when the value has another length.</summary>
+    public MacAddress? Mac => MacAddress.TryRead(Value, out MacAddress mac) ? mac : null;
+
     /// <summary>Text up to the first NUL.</summary>
     public string Text
     {
@@ -153,6 +162,35 @@ internal ref struct NetlinkWriter
         value.TryWriteBytes(bytes, out int length);
         Attribute(type, bytes[..length]);
     }
+
+    public void Attribute(ushort type, byte value) => Attribute(type, [value]);
+
+    public void Attribute(ushort type, MacAddress value)
+    {
+        Span<byte> bytes = stackalloc byte[MacAddress.Size];
+        value.Write(bytes);
+        Attribute(type, bytes);
+    }
+
+    /// <summary>A text of at most 63 bytes, with a NUL behind it.</summary>
+    public void Attribute(ushort type, string value)
+    {
+        Span<byte> bytes = stackalloc byte[64];
+        int length = Encoding.UTF8.GetBytes(value, bytes[..63]);
+        bytes[length] = 0;
+        Attribute(type, bytes[..(length + 1)]);
+    }
+
+    /// <summary>Begins an attribute that holds others; gives what <see cref="Close"/> wants.</summary>
+    public int Open(ushort type)
+    {
+        int start = Length;
+        BinaryPrimitives.WriteUInt16LittleEndian(Reserve(4)[2..], type);
+        return start;
+    }
+
+    /// <summary>Ends an attribute that holds others.</summary>
+    public readonly void Close(int start) => BinaryPrimitives.WriteUInt16LittleEndian(_buffer[start..], (ushort)(Length - start));
 
     /// <summary>Writes the message's length; returns it.</summary>
     public readonly int Finish()

@@ -13,8 +13,13 @@ namespace Netdump.Client.Linux;
 /// <param name="Master">Index of the bond, bridge or team it belongs to, or 0.</param>
 /// <param name="Lower">Index of the interface a VLAN or macvlan lies on, or 0.</param>
 /// <param name="Kind">Kind of a virtual interface (<c>vlan</c>, <c>bond</c>, <c>bridge</c>, <c>veth</c>), empty for a device.</param>
+/// <param name="Vlan">Of a VLAN's interface: which.</param>
+/// <param name="Bond">Of a bond: how it works.</param>
+/// <param name="Bridge">Of a bridge: what matters of it.</param>
+/// <param name="PortState">Of a bridge's port: 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking (BR_STATE_*).</param>
 public sealed record Link(
-    int Index, string Name, LinkFlags Flags, MacAddress? Mac, MacAddress? PermanentMac, int Mtu, int Master, int Lower, string Kind)
+    int Index, string Name, LinkFlags Flags, MacAddress? Mac, MacAddress? PermanentMac, int Mtu, int Master, int Lower, string Kind,
+    VlanOptions? Vlan = null, BondOptions? Bond = null, BridgeOptions? Bridge = null, int? PortState = null)
 {
     /// <summary>Switched on and able to send.</summary>
     public bool HasCarrier => (Flags & (LinkFlags.Up | LinkFlags.Running | LinkFlags.LowerUp)) == (LinkFlags.Up | LinkFlags.Running | LinkFlags.LowerUp);
@@ -26,10 +31,17 @@ public sealed record Link(
 /// <param name="PrefixLength">Length of the network's prefix in bits.</param>
 /// <param name="Scope">0 global, 253 link, 254 host (rtnetlink.h, rt_scope_t).</param>
 /// <param name="Flags">IFA_F_* (if_addr.h).</param>
-public sealed record InterfaceAddress(int Index, IPAddress Address, int PrefixLength, byte Scope, uint Flags)
+/// <param name="ValidSeconds">How long it stays valid; <see cref="Forever"/> when nobody set an end.</param>
+public sealed record InterfaceAddress(int Index, IPAddress Address, int PrefixLength, byte Scope, uint Flags, uint ValidSeconds = InterfaceAddress.Forever)
 {
+    /// <summary>Validity of an address that was set for good.</summary>
+    public const uint Forever = uint.MaxValue;
+
     private const uint TentativeFlag = 0x40; // IFA_F_TENTATIVE
     private const uint FailedFlag = 0x08; // IFA_F_DADFAILED
+
+    /// <summary>True when its validity ends: whoever set it has it from somebody who gives addresses for a time.</summary>
+    public bool IsForATime => ValidSeconds != Forever;
 
     /// <summary>False while duplicate address detection runs or when it failed.</summary>
     public bool IsUsable => (Flags & (TentativeFlag | FailedFlag)) == 0;

@@ -32,6 +32,23 @@ public static class NetlinkRequest
         return writer.Finish();
     }
 
+    /// <summary>The forwarding tables of all bridges.</summary>
+    public static int DumpForwarding(Span<byte> buffer, uint sequence)
+    {
+        NetlinkWriter writer = new(buffer, NetlinkType.GetNeighbour, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
+        writer.Reserve(NetlinkAnswer.NeighbourHeaderSize)[0] = BridgeAnswer.Family;
+        return writer.Finish();
+    }
+
+    /// <summary>The VLANs of all bridges' ports.</summary>
+    public static int DumpBridgeVlans(Span<byte> buffer, uint sequence)
+    {
+        NetlinkWriter writer = new(buffer, NetlinkType.GetLink, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
+        writer.Reserve(NetlinkAnswer.LinkHeaderSize)[0] = BridgeAnswer.Family;
+        writer.Attribute(BridgeAnswer.ExtensionMask, BridgeAnswer.VlanRanges);
+        return writer.Finish();
+    }
+
     /// <summary>One interface.</summary>
     public static int GetLink(Span<byte> buffer, uint sequence, int index)
     {

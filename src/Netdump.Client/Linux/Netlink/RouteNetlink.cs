@@ -36,6 +36,16 @@ public sealed class RouteNetlink : IDisposable
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public IReadOnlyList<Neighbour> Neighbours() => Dump(NetlinkType.GetNeighbour, NetlinkType.NewNeighbour, NetlinkAnswer.ReadNeighbour);
 
+    /// <summary>What all bridges have learned.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public IReadOnlyList<ForwardingEntry> Forwarding() =>
+        Dump(() => NetlinkRequest.DumpForwarding(_request, ++_sequence), NetlinkType.NewNeighbour, BridgeAnswer.ReadForwarding);
+
+    /// <summary>VLANs of all bridges and their ports.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public IReadOnlyList<BridgeVlan> BridgeVlans() =>
+        [.. Dump(() => NetlinkRequest.DumpBridgeVlans(_request, ++_sequence), NetlinkType.NewLink, BridgeAnswer.ReadVlans).SelectMany(v => v)];
+
     /// <summary>One interface by its index; null when there is none.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public Link? Link(int index)
@@ -69,6 +79,36 @@ public sealed class RouteNetlink : IDisposable
     /// <summary>Switches an interface on and sets its MTU unless <paramref name="mtu"/> is 0.</summary>
     /// <exception cref="LinuxException">The kernel or the driver refused.</exception>
     public void SetUp(int index, int mtu = 0) => Tell(NetlinkRequest.SetUp(_request, ++_sequence, index, mtu), $"switch interface {index} on");
+
+    /// <summary>Makes a VLAN's interface on <paramref name="lower"/>; without a hardware address it has that one's.</summary>
+    /// <exception cref="LinuxException">The kernel refused; EEXIST: the name is taken.</exception>
+    public void MakeVlan(string name, MacAddress? mac, int lower, VlanOptions vlan) =>
+        Tell(LinkRequest.MakeVlan(_request, ++_sequence, name, mac, lower, vlan), $"make VLAN {vlan.Id} as {name}");
+
+    /// <summary>Makes a bond without ports; without a hardware address it takes that of its first port.</summary>
+    /// <exception cref="LinuxException">The kernel refused; EEXIST: the name is taken.</exception>
+    public void MakeBond(string name, MacAddress? mac, BondOptions bond) =>
+        Tell(LinkRequest.MakeBond(_request, ++_sequence, name, mac, bond), $"make bond {name} ({BondOptions.NameOf(bond.Mode)})");
+
+    /// <summary>Makes a bridge without ports that forwards at once.</summary>
+    /// <exception cref="LinuxException">The kernel refused; EEXIST: the name is taken.</exception>
+    public void MakeBridge(string name, MacAddress? mac) => Tell(LinkRequest.MakeBridge(_request, ++_sequence, name, mac), $"make bridge {name}");
+
+    /// <summary>Puts an interface under a bond or bridge. A bond takes only one that is switched off.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public void SetMaster(int index, int master) => Tell(LinkRequest.SetMaster(_request, ++_sequence, index, master), $"put interface {index} under {master}");
+
+    /// <summary>Prefers a port of a bond.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public void SetPrimary(int bond, int port) => Tell(LinkRequest.SetPrimary(_request, ++_sequence, bond, port), $"prefer port {port} of bond {bond}");
+
+    /// <summary>Gives an interface a hardware address.</summary>
+    /// <exception cref="LinuxException">The kernel or the driver refused.</exception>
+    public void SetMac(int index, MacAddress mac) => Tell(LinkRequest.SetMac(_request, ++_sequence, index, mac), $"set hardware address {mac} of interface {index}");
+
+    /// <summary>Removes a virtual interface.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public void Delete(int index) => Tell(LinkRequest.Delete(_request, ++_sequence, index), $"remove interface {index}");
 
     /// <summary>Adds an address; one that is there already is no error.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
@@ -111,12 +151,15 @@ public sealed class RouteNetlink : IDisposable
     public void Dispose() => _socket.Dispose();
 
     private List<T> Dump<T>(NetlinkType request, NetlinkType entry, Reader<T> read)
+        where T : class => Dump(() => NetlinkRequest.Dump(_request, request, ++_sequence), entry, read);
+
+    private List<T> Dump<T>(Func<int> write, NetlinkType entry, Reader<T> read)
         where T : class
     {
         for (int attempt = 1; ; attempt++)
         {
             List<T> found = [];
-            _socket.Send(_request.AsSpan(0, NetlinkRequest.Dump(_request, request, ++_sequence)));
+            _socket.Send(_request.AsSpan(0, write()));
             bool changed = Receive(entry, body => Add(found, read(body)), one: false, "list the network");
             if (!changed || attempt == ReadsOfAChangingTable) return found;
         }
