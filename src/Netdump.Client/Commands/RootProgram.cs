@@ -11,6 +11,7 @@ public static class RootProgram
 
         Examples:
           echo NETDUMPADDR=10.0.0.2 > /etc/netdump.conf
+          netdump propagate          enrols this host at its server: dumps are encrypted from then on
           netdump start              loads the capture kernel, starts netconsole
           netdump start --dry-run    says what start would do
           netdump status             says whether a crash would be dumped
@@ -40,7 +41,7 @@ public static class RootProgram
         }
         var root = new RootCommand(Description)
         {
-            StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(),
+            PropagateCommand.Create(), StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(),
             SendCommand.Create(), FilterCommand.Create(), ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(),
             PsCommand.Create(), BtCommand.Create(), RunqCommand.Create(), SymCommand.Create(), ModCommand.Create(), StructCommand.Create(), ReadCommand.Create(), KmemCommand.Create(),
             MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(), ShellCommand.Create(),

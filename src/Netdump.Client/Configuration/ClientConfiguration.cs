@@ -1,5 +1,6 @@
 using Netdump.Client.Host;
 using Netdump.Client.Image;
+using Netdump.Protocols.Upload;
 
 namespace Netdump.Client.Configuration;
 
@@ -7,6 +8,19 @@ namespace Netdump.Client.Configuration;
 /// <param name="Server">Where the lines go.</param>
 /// <param name="Mac">Hardware address of the next hop as configured, or null: it is looked up.</param>
 public sealed record ConsoleTarget(Endpoint Server, string? Mac);
+
+/// <summary>By which way dumps go.</summary>
+public enum Transport
+{
+    /// <summary>Secure as soon as a server is known by its key (<c>netdump propagate</c>), classic before that.</summary>
+    Auto,
+
+    /// <summary>HTTPS with mutual TLS only; without a known server nothing is armed.</summary>
+    Secure,
+
+    /// <summary>The netdump protocol on UDP only: not encrypted, and anybody can claim to be this host.</summary>
+    Classic,
+}
 
 /// <summary>The client's settings: <c>/etc/netdump.conf</c> with the original's variable names.</summary>
 public sealed record ClientConfiguration
@@ -28,6 +42,24 @@ public sealed record ClientConfiguration
 
     /// <summary>SYSLOGADDR, SYSLOGPORT, SYSLOGMACADDR: receiver of plain console lines; null: none.</summary>
     public ConsoleTarget? SysLog { get; init; }
+
+    /// <summary>TRANSPORT.</summary>
+    public Transport Transport { get; init; } = Transport.Auto;
+
+    /// <summary>SECUREPORT: the servers' TCP port of the secure channel.</summary>
+    public int SecurePort { get; init; } = UploadPaths.DefaultPort;
+
+    /// <summary>CLASSIC_FALLBACK: a dump that no server takes by the secure channel goes out in the clear.</summary>
+    public bool ClassicFallback { get; init; }
+
+    /// <summary>SPOOL: block device that keeps a dump no server took (<c>netdump spool init</c>); null: none.</summary>
+    public string? Spool { get; init; }
+
+    /// <summary>SSH_PORT: port of ssh on the servers; null: what ssh takes by itself.</summary>
+    public int? SshPort { get; init; }
+
+    /// <summary>SSHOPTIONS: words for ssh, as on its command line.</summary>
+    public IReadOnlyList<string> SshOptions { get; init; } = [];
 
     /// <summary>LOCALPORT: UDP port the capture kernel sends from.</summary>
     public int LocalPort { get; init; } = 6666;

@@ -12,17 +12,18 @@ public static partial class ConfigurationReader
     [
         "NETDUMPADDR", "NETDUMPPORT", "NETDUMPMACADDR", "NETLOGADDR", "NETLOGPORT", "NETLOGMACADDR", "SYSLOGADDR", "SYSLOGPORT", "SYSLOGMACADDR",
         "LOCALPORT", "DEV", "IDLETIMEOUT", "GIVEUP_SECONDS", "PANIC_ON_OOPS", "EXTRA_MODULES", "CAPTURE_CMDLINE", "CAPTURE_CPUS", "FINAL_ACTION",
-        "CAPTURE_DIGEST", "KERNEL", "MODULE_ROOT", "TRIGGERS", "DUMPLEVEL",
+        "CAPTURE_DIGEST", "KERNEL", "MODULE_ROOT", "TRIGGERS", "DUMPLEVEL", "TRANSPORT", "SECUREPORT",
+        "CLASSIC_FALLBACK", "SPOOL", "SSH_PORT", "SSHOPTIONS",
     ];
 
     /// <summary>Keys of the original that mean nothing today, and why.</summary>
     private static readonly Dictionary<string, string> Ignored = new()
     {
         ["MHZ"] = "kernels keep time by themselves",
-        ["NETDUMPKEYEXCHANGE"] = "no magic is exchanged by ssh",
+        ["NETDUMPKEYEXCHANGE"] = "the magic is exchanged by ssh as soon as a key is (netdump propagate)",
         ["LOCALADDR"] = "the address is that of the route to the server",
-        ["MAGIC1"] = "no magic is exchanged by ssh",
-        ["MAGIC2"] = "no magic is exchanged by ssh",
+        ["MAGIC1"] = "the magic is another one in each boot",
+        ["MAGIC2"] = "the magic is another one in each boot",
     };
 
     /// <summary>Reads a configuration file's text.</summary>
@@ -58,6 +59,12 @@ public static partial class ConfigurationReader
                 ServerMac = mac,
                 NetLog = NetLog(servers, mac),
                 SysLog = Target("SYSLOG", 514),
+                Transport = ChosenTransport(),
+                SecurePort = Port("SECUREPORT", defaults.SecurePort),
+                ClassicFallback = Choice("CLASSIC_FALLBACK", false),
+                Spool = Device("SPOOL"),
+                SshPort = Text("SSH_PORT") is null ? null : Port("SSH_PORT", 22),
+                SshOptions = Text("SSHOPTIONS")?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) ?? [],
                 LocalPort = Port("LOCALPORT", defaults.LocalPort),
                 Device = Text("DEV"),
                 GiveUpSeconds = Number("GIVEUP_SECONDS", 10, 86400) ?? Number("IDLETIMEOUT", 10, 86400) ?? defaults.GiveUpSeconds,
@@ -106,6 +113,17 @@ public static partial class ConfigurationReader
             "shell" => FinalAction.Shell,
             _ => throw Wrong("FINAL_ACTION", "reboot, halt or shell"),
         };
+
+        private Transport ChosenTransport() => Text("TRANSPORT")?.ToLowerInvariant() switch
+        {
+            null or "auto" => Transport.Auto,
+            "secure" => Transport.Secure,
+            "classic" => Transport.Classic,
+            _ => throw Wrong("TRANSPORT", "auto, secure or classic"),
+        };
+
+        private string? Device(string key) =>
+            Text(key) is not { } text ? null : text.StartsWith("/dev/", StringComparison.Ordinal) && text.Length > 5 ? text : throw Wrong(key, "a block device such as /dev/disk/by-partlabel/netdump");
 
         private TriggerSet? ChosenTriggers()
         {

@@ -1,6 +1,9 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using Netdump.Client.Image;
 using Netdump.Client.Linux;
+using Netdump.Client.Trust;
 
 namespace Netdump.Client.Host;
 
@@ -16,7 +19,7 @@ public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvide
     {
         ArmedState? before = ArmedState.Read(host);
         long packed = 0, unpacked = 0;
-        using SafeFileHandle? image = plan.CrashKernel is { } crash ? Build(crash, out packed, out unpacked) : null;
+        using SafeFileHandle? image = plan.CrashKernel is { } crash ? Build(crash, plan, out packed, out unpacked) : null;
         var state = new ArmedState
         {
             BootId = plan.BootId,
@@ -34,6 +37,7 @@ public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvide
             Directory = plan.Directory,
             Configuration = plan.Configuration.Source,
         };
+        if (image is not null) new HostChecks(host).Reservation(state).OrThrow();
         state.Save(host);
         ReplaceCrashKernel(plan.CrashKernel, image, before, state);
         try
@@ -71,13 +75,15 @@ public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvide
     private static bool IsFailure(Exception e) => e is ClientException or IOException or UnauthorizedAccessException;
 
     /// <summary>Builds the image in memory; changes nothing.</summary>
-    private SafeFileHandle Build(CrashKernel crash, out long packed, out long unpacked)
+    private SafeFileHandle Build(CrashKernel crash, ArmingPlan plan, out long packed, out long unpacked)
     {
         long start = time.GetTimestamp();
+        CaptureImage content = plan.Transport is { HasMagic: true } ? crash.Image with { Manifest = crash.Image.Manifest with { Magic = Magic.OfThisBoot(host, plan.BootId) } } : crash.Image;
+        using CaptureIdentity? identity = plan.Transport is { IsSecure: true } ? MakeIdentity(plan.BootId) : null;
         SafeFileHandle image = MemoryFile.Create("netdump-capture");
         using (var stream = new FileStream(new SafeFileHandle(image.DangerousGetHandle(), ownsHandle: false), FileAccess.Write, bufferSize: 1 << 16))
         {
-            unpacked = crash.Image.Write(stream);
+            unpacked = content.Write(stream, identity);
             stream.Flush();
             packed = stream.Length;
         }
@@ -85,6 +91,13 @@ public sealed class Arming(HostFiles host, CrashKernelLoader loader, TimeProvide
         say(string.Create(CultureInfo.InvariantCulture,
             $"capture image: {packed / 1048576.0:F1} MiB ({unpacked / 1048576.0:F1} MiB unpacked), {crash.Image.Drivers.Modules.Count} modules, {crash.Image.Drivers.Firmware.Count} firmware files, built in {took.TotalSeconds:F1} s"));
         return MemoryFile.Seal(image);
+    }
+
+    /// <summary>A key for this arming alone, certified by the host's own, which is read, used and wiped here.</summary>
+    private CaptureIdentity MakeIdentity(string bootId)
+    {
+        using ECDsa key = HostKey.Open(host);
+        return CaptureIdentity.Make(key, Guid.TryParse(bootId, out Guid boot) ? boot : throw new ClientException($"boot_id '{bootId}' is no UUID"));
     }
 
     /// <summary>Loads the crash kernel of the plan, or unloads ours when there is none in it.</summary>

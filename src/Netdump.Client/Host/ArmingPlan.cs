@@ -1,6 +1,7 @@
 using Netdump.Client.Configuration;
 using Netdump.Client.Image;
 using Netdump.Client.Linux;
+using Netdump.Client.Trust;
 
 namespace Netdump.Client.Host;
 
@@ -35,6 +36,9 @@ public sealed record ArmingPlan
 
     /// <summary>Ways to the dump servers.</summary>
     public IReadOnlyList<ServerPath> Paths { get; init; } = [];
+
+    /// <summary>By which way dumps go; null without a dump.</summary>
+    public TransportPlan? Transport { get; init; }
 
     /// <summary>Where a crash of this host will lie on the first server, up to the time in the name; null without a dump.</summary>
     public string? Directory => Paths is [var first, ..] ? $"/var/crash/{first.Local.Address.WithoutScope().ToString().Replace(':', '_')}-" : null;
@@ -78,10 +82,12 @@ public sealed record ArmingPlan
         if (configuration.Servers.Count > 0)
         {
             CheckKexec(host, FindKernel(host, configuration, kernel), options.Replace, state, tell);
-            List<ServerPath> paths = Reach(netlink, devices, configuration, hops, tell);
-            CrashKernel crash = PlanCrashKernel(host, configuration, plan.Modules, LinkTable.Read(netlink), devices, paths);
+            TransportPlan transport = TransportPlan.Make(host, configuration);
+            List<ServerPath> paths = Reach(host, netlink, devices, configuration, transport, hops, tell);
+            foreach (Check check in transport.Checks) tell(check.OrThrow());
+            CrashKernel crash = PlanCrashKernel(host, configuration, transport, plan.Modules, LinkTable.Read(netlink), devices, paths);
             foreach (Check check in WatchdogCheck.Examine(host, [.. crash.Image.Drivers.Modules.Select(m => m.Name)], plan.Modules)) tell(check);
-            plan = plan with { CrashKernel = crash, Paths = paths, Fingerprint = FingerprintOf(host, crash, configuration) };
+            plan = plan with { CrashKernel = crash, Paths = paths, Transport = transport, Fingerprint = FingerprintOf(host, crash, configuration) };
         }
         plan = plan with { Consoles = PlanConsoles(host, netlink, configuration, devices, bootId, hops, tell) };
         if (plan.CrashKernel is { } planned)
@@ -119,7 +125,7 @@ public sealed record ArmingPlan
         }
         if (paths.Count == 0) throw first ?? new ClientException(NoServer(configuration));
         ModuleTree tree = TreeOf(host, configuration, KernelIdentity.Running());
-        return FingerprintOf(host, PlanCrashKernel(host, configuration, tree, table, devices, paths), configuration);
+        return FingerprintOf(host, PlanCrashKernel(host, configuration, TransportPlan.Make(host, configuration), tree, table, devices, paths), configuration);
     }
 
     /// <summary>The way to a dump server. NETDUMPMACADDR belongs to the first one that is configured.</summary>
@@ -160,20 +166,22 @@ public sealed record ArmingPlan
     /// Ways to all servers to which there is one; the order stays. Whether a server answers now is told and decides nothing: the crash comes later.
     /// </summary>
     private static List<ServerPath> Reach(
-        RouteNetlink netlink, DeviceTree devices, ClientConfiguration configuration, NextHops hops, Action<Check> tell)
+        HostFiles host, RouteNetlink netlink, DeviceTree devices, ClientConfiguration configuration, TransportPlan transport, NextHops hops, Action<Check> tell)
     {
         ServerReach[] all = [.. configuration.Servers.Select(s => ServerReach.Examine(netlink, devices, s, configuration, hops))];
         if (all.All(r => r.Path is null)) throw new ClientException(all[0].PathCheck);
-        foreach (ServerReach reach in all)
+        ServerWord?[] words = ServerWords.Ask(host, transport, all);
+        for (int i = 0; i < all.Length; i++)
         {
-            tell(reach.PathCheck.Level == CheckLevel.Fail ? reach.PathCheck with { Level = CheckLevel.Warn } : reach.PathCheck);
-            tell(reach.ServerCheck);
+            Check path = all[i].PathCheck, server = words[i]?.Check ?? all[i].ServerCheck;
+            tell(path.Level == CheckLevel.Fail ? path with { Level = CheckLevel.Warn } : path);
+            tell(server.Level == CheckLevel.Fail ? server with { Level = CheckLevel.Warn } : server);
         }
         return [.. all.Select(r => r.Path).OfType<ServerPath>()];
     }
 
     private static CrashKernel PlanCrashKernel(
-        HostFiles host, ClientConfiguration configuration, ModuleTree tree, LinkTable table, DeviceTree devices, IReadOnlyList<ServerPath> paths)
+        HostFiles host, ClientConfiguration configuration, TransportPlan transport, ModuleTree tree, LinkTable table, DeviceTree devices, IReadOnlyList<ServerPath> paths)
     {
         KernelIdentity kernel = KernelIdentity.Running();
         string image = FindKernel(host, configuration, kernel);
@@ -188,14 +196,15 @@ public sealed record ArmingPlan
             throw new ClientException(e.AsCheck("path", "no-nic"), e);
         }
         string bootId = host.Read("/proc/sys/kernel/random/boot_id") ?? "";
-        return new CrashKernel(image, commandLine, PlanImage(host, kernel, bootId, configuration, tree, devices, network));
+        return new CrashKernel(image, commandLine, PlanImage(host, kernel, bootId, configuration, transport, tree, devices,
+            network with { Servers = [.. network.Servers.Zip(paths, (s, path) => transport.With(s, path.Server))] }));
     }
 
     private static ImageFingerprint FingerprintOf(HostFiles host, CrashKernel crash, ClientConfiguration configuration) =>
         ImageFingerprint.Of(host, crash, configuration.Source is { } file ? host.Read(file) ?? "" : "");
 
     private static CaptureImage PlanImage(
-        HostFiles host, KernelIdentity kernel, string bootId, ClientConfiguration configuration, ModuleTree tree, DeviceTree devices, CaptureNetwork network)
+        HostFiles host, KernelIdentity kernel, string bootId, ClientConfiguration configuration, TransportPlan transport, ModuleTree tree, DeviceTree devices, CaptureNetwork network)
     {
         (IReadOnlyList<string> watchdogs, bool watchdogInUse) = devices.Watchdogs();
         var names = new List<string>();
@@ -216,6 +225,8 @@ public sealed record ArmingPlan
             Interfaces = network.Interfaces,
             Modules = [.. drivers.Modules.Select(m => new CaptureModule(m.Name, DriverSet.PathOf(kernel.Release, m), options.Of(m.Name)))],
             PhyBindings = network.Phys,
+            Classic = transport.Classic,
+            HostKey = transport.IsSecure ? transport.Key?.Fingerprint.ToString() : null,
             LocalPort = configuration.LocalPort,
             GiveUpSeconds = configuration.GiveUpSeconds,
             FinalAction = configuration.FinalAction,

@@ -57,12 +57,12 @@ public sealed class HostChecks(HostFiles host)
         if (check.Level == CheckLevel.Fail || state is not { ImageBytes: > 0 }) return check;
         long needed = KernelShare + state.ImageBytes + state.UnpackedBytes;
         (long spare, string why) = Spare(state.Image?.Drivers ?? []);
-        bool small = Reserved < needed + spare;
+        bool tooSmall = Reserved < needed, small = Reserved < needed + spare;
         string forWhat = spare > 0 ? $" + {spare >> 20} MiB spare for {why}" : "";
         return check with
         {
             Fact = $"{Reserved >> 20} MiB reserved; this image needs about {(needed >> 20) + 1} MiB{forWhat}",
-            Level = small ? CheckLevel.Warn : CheckLevel.Ok,
+            Level = tooSmall ? CheckLevel.Fail : small ? CheckLevel.Warn : CheckLevel.Ok,
             Code = small ? "reserve-small" : null,
             Advice = small ? $"raise crashkernel= to {(((needed + spare) >> 20) / 32 * 32) + 64}M and reboot" : null,
         };

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Netdump.Client.Configuration;
 using Netdump.Client.Linux;
+using Netdump.Client.Trust;
+using Netdump.Protocols.Upload;
 
 namespace Netdump.Client.Host;
 
@@ -12,6 +14,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
 {
     private readonly HostChecks _checks = new(host);
     private readonly ArmedState? _state = ArmedState.Read(host);
+    private HostStanding[] _words = [];
 
     /// <summary>Looks at a host whose settings are known.</summary>
     public HostStatus(HostFiles host, ClientConfiguration settings, TimeProvider time)
@@ -39,7 +42,6 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
             {
                 var hops = new NextHops(netlink, settings);
                 checks.AddRange(Servers(netlink, settings, hops));
-                checks.Add(new(CheckLevel.Unknown, "identity", "this host has no key: the classic protocol knows a host by its address alone", Code: "no-secure-channel"));
                 checks.AddRange(Watchdogs());
                 checks.AddRange(Consoles(netlink, settings, hops));
             }
@@ -48,6 +50,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         checks.Add(DumpEstimate.Examine(host, SendingDevice(), configuration.Settings?.DumpLevel));
         DateTimeOffset now = time.GetUtcNow();
         TestRecord? record = TestRecord.Read(host);
+        if (record is not null) record = _words.Aggregate(record, (r, w) => r.Arrived(w));
         checks.Add(TestRecord.Examine(record, host, Image, now));
         checks.AddRange((configuration.Settings?.Notes ?? []).Select(n => new Check(CheckLevel.Ok, "config", n)));
         return StatusReport.Of(checks, record?.Proof(host, Image, now));
@@ -116,7 +119,20 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         ServerReach[] all = [.. settings.Servers.Select(s => ServerReach.Examine(netlink, devices, s, settings, hops))];
         // With several servers one that is out of reach is a warning. An armed host stays armed: its image knows the way as it was.
         bool another = Armed || all.Any(r => r.Path is not null);
-        return all.SelectMany(r => new[] { Softened(r.PathCheck, another), r.ServerCheck });
+        TransportPlan transport;
+        try
+        {
+            transport = TransportPlan.Make(host, settings);
+        }
+        catch (ClientException e)
+        {
+            return [.. all.SelectMany(r => new[] { Softened(r.PathCheck, another), r.ServerCheck }), e.AsCheck("identity", "bad-config") with { Level = Armed ? CheckLevel.Warn : CheckLevel.Fail }];
+        }
+        ServerWord?[] words = ServerWords.Ask(host, transport, all);
+        _words = [.. words.Select(w => w?.Standing).OfType<HostStanding>()];
+        // What one server refuses another may take, and so may the classic protocol.
+        bool takes = transport.Classic || words.Any(w => w is { Check.Level: not CheckLevel.Fail });
+        return [.. all.Zip(words).SelectMany(r => new[] { Softened(r.First.PathCheck, another), Softened(r.Second?.Check ?? r.First.ServerCheck, takes) }), .. transport.Checks];
     }
 
     private static Check Softened(Check check, bool soften) => soften && check.Level == CheckLevel.Fail ? check with { Level = CheckLevel.Warn } : check;

@@ -37,9 +37,10 @@ public sealed record ImageFingerprint(IReadOnlyDictionary<string, string> Parts)
             ["netdump program"] = DigestOf(image.Program),
             ["libraries"] = string.Join(' ', image.Libraries.Files.Select(f => $"{f.Path}:{DigestOf(f.Source)}")),
             ["shell"] = image.Shell is { } shell ? DigestOf(shell.Source) : "none",
+            ["identity"] = Digest(Encoding.UTF8.GetBytes($"{manifest.HostKey} {string.Join(' ', manifest.Servers.Select(s => s.Secure))}")),
             // The manifest in two parts, without what is the host's and the boot's own.
-            ["network"] = Digest((manifest with { HostName = "", BootId = "", Modules = [], LocalPort = 0, GiveUpSeconds = 0, FinalAction = default, Watchdog = false, Digest = false, DumpLevel = null }).ToJson()),
-            ["settings"] = Digest((manifest with { HostName = "", BootId = "", Servers = [], Devices = [], Interfaces = [], PhyBindings = [] }).ToJson()),
+            ["network"] = Digest((manifest with { HostName = "", BootId = "", HostKey = null, Classic = false, Servers = [.. manifest.Servers.Select(s => s with { Secure = null })], Modules = [], LocalPort = 0, GiveUpSeconds = 0, FinalAction = default, Watchdog = false, Digest = false, DumpLevel = null }).ToJson()),
+            ["settings"] = Digest((manifest with { HostName = "", BootId = "", HostKey = null, Servers = [], Devices = [], Interfaces = [], PhyBindings = [] }).ToJson()),
             [File] = Digest(Encoding.UTF8.GetBytes(configuration)),
         };
         foreach (ModuleFile module in image.Drivers.Modules) parts[$"driver {module.Name}"] = Digest(image.Drivers.Bytes(module));

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Netdump.Client.Trust;
+using Netdump.Protocols.Upload;
 
 namespace Netdump.Client.Host;
 
@@ -32,6 +34,14 @@ public sealed record TestRecord
 
     /// <summary>When somebody said that the dump had arrived.</summary>
     public DateTimeOffset? ArrivedSaidAt { get; init; }
+
+    /// <summary>What a server said that has its dump: never kept, asked each time.</summary>
+    [JsonIgnore]
+    public ArrivedDump? Arrival { get; init; }
+
+    /// <summary>The record with the server's word, when it has the dump of the boot that this test ended.</summary>
+    public TestRecord Arrived(HostStanding server) =>
+        server.LastDump is { BootId: { } boot } dump && Guid.TryParse(BootId, out Guid own) && boot == own ? this with { Arrival = dump } : this;
 
     /// <summary>The record, or null when there is none that can be read.</summary>
     public static TestRecord? Read(HostFiles host)
@@ -92,8 +102,12 @@ public sealed record TestRecord
     /// <param name="loaded">The image that is loaded.</param>
     /// <param name="now">The time.</param>
     public string? Proof(HostFiles host, ImageFingerprint? loaded, DateTimeOffset now) =>
-        ArrivedSaidAt is { } said && !IsOfThisBoot(host) && loaded is not null && Image is not null && Image.ImageChangesTo(loaded).Count == 0
-            ? $"the dump of the test of {Day(At)} ({Ago(now - At)}) arrived, as this host was told on {Day(said)}" : null;
+        (Arrival is not null || ArrivedSaidAt is not null) && !IsOfThisBoot(host) && loaded is not null && Image is not null && Image.ImageChangesTo(loaded).Count == 0
+            ? $"the dump of the test of {Day(At)} ({Ago(now - At)}) arrived, {Witness}" : null;
+
+    // A server's word before a person's.
+    private string Witness => Arrival is { } dump ? $"{ServerWord.Size((ulong)Math.Max(0, dump.Bytes))}, as the server says: {ServerWord.Printable(dump.Crash)}"
+        : $"as this host was told on {Day(ArrivedSaidAt!.Value)}";
 
     /// <summary>The line of <c>status</c>.</summary>
     /// <param name="record">The record, or null.</param>
@@ -106,7 +120,7 @@ public sealed record TestRecord
         if (record is null) return new(CheckLevel.Warn, Name, "never", Test, "untested");
         string test = $"test of {record.At.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC ({Ago(now - record.At)})";
         if (record.IsOfThisBoot(host)) return new(CheckLevel.Warn, Name, $"the {test} did not crash this host", Test, "untested");
-        if (record.ArrivedSaidAt is null)
+        if (record.ArrivedSaidAt is null && record.Arrival is null)
         {
             string back = (record.BackAt ?? BootTime(host)) is { } at && at > record.At
                 ? $", and this host booted again {(int)(at - record.At).TotalSeconds} s later" : "";

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Netdump.Client.Trust;
 
 namespace Netdump.Client.Image;
 
@@ -13,9 +14,11 @@ public sealed record CaptureImage(string Program, ProgramFiles Libraries, Driver
     private static readonly string[] Directories = ["/proc", "/sys", "/dev", "/run", "/tmp", "/etc"];
 
     /// <summary>Writes the image as a gzip-compressed cpio archive, piece by piece: it is never whole in our own memory.</summary>
+    /// <param name="output">Takes it.</param>
+    /// <param name="identity">What the capture kernel shows a server of itself; null without the secure channel.</param>
     /// <returns>Bytes before compression, which is what it takes of the capture kernel's memory when unpacked.</returns>
     /// <exception cref="IOException">A file cannot be read or the output not written.</exception>
-    public long Write(Stream output)
+    internal long Write(Stream output, CaptureIdentity? identity = null)
     {
         using var packed = new GZipStream(output, CompressionLevel.Fastest, leaveOpen: true);
         var archive = new CpioWriter(packed);
@@ -35,7 +38,12 @@ public sealed record CaptureImage(string Program, ProgramFiles Libraries, Driver
         }
         foreach (ModuleFile module in Drivers.Modules) archive.AddFile(DriverSet.PathOf(Manifest.KernelRelease, module), Drivers.Bytes(module));
         foreach (ImageFile firmware in Drivers.Firmware) archive.AddFile(firmware.Path, PackedFile.Read(firmware.Source));
-        archive.AddFile(CaptureManifest.ImagePath, Manifest.ToJson());
+        if (identity is not null)
+        {
+            archive.AddSecretFile(CaptureIdentity.KeyPath, identity.Key.Span);
+            archive.AddSecretFile(CaptureIdentity.CertificatePath, identity.Certificate);
+        }
+        archive.AddSecretFile(CaptureManifest.ImagePath, Manifest.ToJson());
         archive.Finish();
         return archive.Length;
     }

@@ -21,7 +21,16 @@ public enum FinalAction
 /// <param name="Port">UDP port of the classic protocol, host order.</param>
 /// <param name="Name">The name as configured, for messages.</param>
 /// <param name="Interface">Index into <see cref="CaptureManifest.Interfaces"/> of the interface that leads there.</param>
-public sealed record CaptureServer(string Address, int Port, string Name, int Interface);
+public sealed record CaptureServer(string Address, int Port, string Name, int Interface)
+{
+    /// <summary>The secure channel there; null: the server's key is not known, and the classic protocol is all there is.</summary>
+    public CaptureChannel? Secure { get; init; }
+}
+
+/// <summary>The secure channel of a server.</summary>
+/// <param name="Port">TCP port.</param>
+/// <param name="Key">Fingerprint of the server's key, <c>SHA256:…</c>.</param>
+public sealed record CaptureChannel(int Port, string Key);
 
 /// <summary>An address of an interface as <c>start</c> saw it, a lease included.</summary>
 /// <param name="Address">Numeric address.</param>
@@ -110,6 +119,15 @@ public sealed record CaptureManifest
 
     /// <summary>PHY drivers that were bound on the host.</summary>
     public required IReadOnlyList<PhyBinding> PhyBindings { get; init; }
+
+    /// <summary>The classic protocol may be used: none of the servers has a secure channel, or CLASSIC_FALLBACK=yes.</summary>
+    public required bool Classic { get; init; }
+
+    /// <summary>The magic of the classic protocol, 16 hexadecimal digits; null: made of the boot id, which is no secret.</summary>
+    public string? Magic { get; init; }
+
+    /// <summary>Fingerprint of the key this host is enrolled with, for messages; null: it has none.</summary>
+    public string? HostKey { get; init; }
 
     /// <summary>UDP port to send from; 6666 as the original's LOCALPORT.</summary>
     public required int LocalPort { get; init; }

@@ -32,9 +32,15 @@ public sealed class CpioWriter(Stream output)
     /// <param name="content">All bytes of the file.</param>
     /// <param name="executable">Mode 0755, otherwise 0644.</param>
     /// <exception cref="ArgumentException">The path is in the archive already.</exception>
-    public void AddFile(string path, ReadOnlySpan<byte> content, bool executable = false)
+    public void AddFile(string path, ReadOnlySpan<byte> content, bool executable = false) => AddFile(path, content, executable ? 0x1EDu : 0x1A4u);
+
+    /// <summary>Adds a regular file that only its owner, root, may read.</summary>
+    /// <exception cref="ArgumentException">The path is in the archive already.</exception>
+    public void AddSecretFile(string path, ReadOnlySpan<byte> content) => AddFile(path, content, 0x180u /* 0600 */);
+
+    private void AddFile(string path, ReadOnlySpan<byte> content, uint mode)
     {
-        Start(path, File | (executable ? 0x1EDu : 0x1A4u), (uint)content.Length);
+        Start(path, File | mode, (uint)content.Length);
         Write(content);
         Pad();
     }

@@ -13,6 +13,15 @@ public enum OpenFlags
     /// <summary>O_WRONLY.</summary>
     WriteOnly = 1,
 
+    /// <summary>O_RDWR.</summary>
+    ReadWrite = 2,
+
+    /// <summary>O_CREAT.</summary>
+    Create = 0x40,
+
+    /// <summary>O_EXCL: with <see cref="Create"/>, a file that exists is an error.</summary>
+    MustNotExist = 0x80,
+
     /// <summary>O_NOCTTY: a terminal does not become the controlling one.</summary>
     NoControllingTerminal = 0x100,
 
@@ -25,13 +34,19 @@ public static partial class Descriptors
 {
     private const int CloseOnExec = 0x80000; // O_CLOEXEC
 
-    /// <summary>Opens an existing file, close-on-exec.</summary>
+    /// <summary>O_DIRECT: past the page cache, in whole blocks. Not the same number everywhere.</summary>
+    public static OpenFlags Direct { get; } = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? (OpenFlags)0x10000 : (OpenFlags)0x4000;
+
+    /// <summary>Opens a file, close-on-exec.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="flags">How.</param>
+    /// <param name="mode">Of a file that is created.</param>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public static SafeFileHandle Open(string path, OpenFlags flags)
+    public static SafeFileHandle Open(string path, OpenFlags flags, UnixFileMode mode = UnixFileMode.None)
     {
         while (true)
         {
-            int descriptor = NativeOpen(path, (int)flags | CloseOnExec, 0);
+            int descriptor = NativeOpen(path, (int)flags | CloseOnExec, (int)mode);
             if (descriptor >= 0) return new SafeFileHandle(descriptor, ownsHandle: true);
             if (Marshal.GetLastPInvokeError() != Errno.Interrupted) throw LinuxException.Last($"open {path}");
         }
@@ -66,6 +81,20 @@ public static partial class Descriptors
             nint done = NativeWrite(file, start, (nuint)bytes.Length);
             return done >= 0 ? (int)done : -Marshal.GetLastPInvokeError();
         }
+    }
+
+    /// <summary>fsync(2), of a directory too.</summary>
+    /// <exception cref="LinuxException">The disk failed.</exception>
+    public static void Sync(SafeFileHandle file)
+    {
+        if (NativeSync(file) != 0) throw LinuxException.Last("fsync");
+    }
+
+    /// <summary>Lets the kernel drop what it caches of a file (posix_fadvise POSIX_FADV_DONTNEED). The pages are freed, not wiped; best effort.</summary>
+    public static void DropCached(SafeFileHandle file)
+    {
+        const int DoNotNeed = 4;
+        _ = NativeAdvise(file, 0, 0, DoNotNeed);
     }
 
     /// <summary>Waits until there is something to read in <paramref name="file"/> (or it ended), at most <paramref name="limit"/>.</summary>
@@ -103,6 +132,12 @@ public static partial class Descriptors
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static unsafe partial nint NativeWrite(SafeFileHandle file, byte* buffer, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int NativeSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    private static partial int NativeAdvise(SafeFileHandle file, long offset, long length, int advice);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static unsafe partial int NativePoll(PollEntry* entries, nuint count, int milliseconds);

@@ -8,6 +8,9 @@ public static class Errno
     /// <summary>EPERM: not allowed (lockdown, capability).</summary>
     public const int NotPermitted = 1;
 
+    /// <summary>ENOENT.</summary>
+    public const int NotFound = 2;
+
     /// <summary>ESRCH: no such process.</summary>
     public const int NoProcess = 3;
 
@@ -26,6 +29,9 @@ public static class Errno
     /// <summary>ENOMEM.</summary>
     public const int NoMemory = 12;
 
+    /// <summary>EACCES.</summary>
+    public const int Denied = 13;
+
     /// <summary>EBUSY: somebody else does it or holds it.</summary>
     public const int Busy = 16;
 
@@ -40,6 +46,9 @@ public static class Errno
 
     /// <summary>ETXTBSY: the file is open for writing.</summary>
     public const int TextBusy = 26;
+
+    /// <summary>ENOSPC.</summary>
+    public const int NoSpace = 28;
 
     /// <summary>EPIPE: the reader of /dev/kmsg fell behind and records were overwritten.</summary>
     public const int Pipe = 32;

@@ -28,7 +28,7 @@ public sealed class ConfigurationReaderTests
         Assert.Equal(new ConsoleTarget(new Endpoint("10.0.2.2", 6666), null), c.NetLog);
         Assert.Null(c.SysLog);
         Assert.Equal((60, 6666, true, null), (c.GiveUpSeconds, c.LocalPort, c.PanicOnOops, c.Device));
-        Assert.Equal(["/etc/netdump.conf:6: NETDUMPKEYEXCHANGE is ignored: no magic is exchanged by ssh", "/etc/netdump.conf:10: MHZ is ignored: kernels keep time by themselves"], c.Notes);
+        Assert.Equal(["/etc/netdump.conf:6: NETDUMPKEYEXCHANGE is ignored: the magic is exchanged by ssh as soon as a key is (netdump propagate)", "/etc/netdump.conf:10: MHZ is ignored: kernels keep time by themselves"], c.Notes);
     }
 
     [Fact]
@@ -52,6 +52,12 @@ public sealed class ConfigurationReaderTests
             FINAL_ACTION=halt
             CAPTURE_DIGEST=yes
             DUMPLEVEL=17
+            TRANSPORT=Secure
+            SECUREPORT=7443
+            CLASSIC_FALLBACK=yes
+            SPOOL=/dev/disk/by-partlabel/netdump
+            SSH_PORT=2222
+            SSHOPTIONS="-o Compression=yes -J jump.example"
             KERNEL=/boot/other
             MODULE_ROOT=/srv/modules
             """);
@@ -63,6 +69,8 @@ public sealed class ConfigurationReaderTests
         Assert.Equal(["bonding", "8021q"], c.ExtraModules);
         Assert.Equal(("earlyprintk=ttyS0 \"x y\"", 4, FinalAction.Halt, true), (c.CaptureCommandLine, c.CaptureCpus, c.FinalAction, c.CaptureDigest));
         Assert.Equal(17, c.DumpLevel);
+        Assert.Equal((Transport.Secure, 7443, true, "/dev/disk/by-partlabel/netdump", 2222), (c.Transport, c.SecurePort, c.ClassicFallback, c.Spool, c.SshPort));
+        Assert.Equal(["-o", "Compression=yes", "-J", "jump.example"], c.SshOptions);
         Assert.Equal(("/boot/other", "/srv/modules"), (c.Kernel, c.ModuleRoot));
     }
 
@@ -75,6 +83,14 @@ public sealed class ConfigurationReaderTests
     {
         ClientConfiguration c = Read(text);
         Assert.Equal((wanted, chosen), (c.WantedTriggers, c.Triggers is not null));
+    }
+
+    [Fact]
+    public void Dumps_go_by_the_secure_channel_where_it_is_and_never_in_the_clear_for_lack_of_it()
+    {
+        ClientConfiguration c = Read("NETDUMPADDR=10.0.0.2");
+        Assert.Equal((Transport.Auto, 6667, false, null, null), (c.Transport, c.SecurePort, c.ClassicFallback, c.Spool, c.SshPort));
+        Assert.Empty(c.SshOptions);
     }
 
     [Fact]
@@ -102,6 +118,11 @@ public sealed class ConfigurationReaderTests
     [InlineData("PANIC_ON_OOPS=maybe", "yes or no")]
     [InlineData("FINAL_ACTION=sleep", "reboot, halt or shell")]
     [InlineData("TRIGGERS=oops,sometimes", "a list of oops, lockup, hung, nmi, all or none")]
+    [InlineData("TRANSPORT=tls", "TRANSPORT=tls is not auto, secure or classic")]
+    [InlineData("CLASSIC_FALLBACK=perhaps", "yes or no")]
+    [InlineData("SECUREPORT=0", "not a port")]
+    [InlineData("SSH_PORT=ssh", "not a port")]
+    [InlineData("SPOOL=sda3", "SPOOL=sda3 is not a block device")]
     [InlineData("PANIC_ON_OOPS=no TRIGGERS=all", "contradict each other")]
     public void A_mistake_is_named_with_file_and_line(string line, string message)
     {
