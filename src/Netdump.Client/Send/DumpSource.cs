@@ -19,6 +19,7 @@ public sealed class DumpSource : IDisposable
     private readonly ElfMemory _memory;
     private readonly byte[] _scratch;
     private readonly HeaderArea _header;
+    private readonly DeadLog _log;
 
     private DumpSource(VmcoreFile file, bool mapped)
     {
@@ -28,6 +29,7 @@ public sealed class DumpSource : IDisposable
         _windows = new DumpWindows(file.Bytes, mapped);
         _scratch = new byte[file.PageSize];
         _header = HeaderArea.For(file);
+        _log = new DeadLog(file);
         Registers = FindRegisters();
     }
 
@@ -63,7 +65,7 @@ public sealed class DumpSource : IDisposable
     }
 
     /// <summary>Why the dead kernel's log cannot be read, in a few words; null when it can (known after <see cref="ReadLog"/>).</summary>
-    public string? LogTrouble { get; private set; }
+    public string? LogTrouble => _log.Trouble;
 
     /// <summary>Whether pages come from mapped windows.</summary>
     public bool IsMapped => _windows.IsMapped;
@@ -131,26 +133,7 @@ public sealed class DumpSource : IDisposable
     /// Goes through the dead kernel's log, oldest record first, in little memory. Nothing comes when it cannot be found (see
     /// <see cref="LogTrouble"/>): a dump without a log is still worth sending.
     /// </summary>
-    public IEnumerable<LogRecord> ReadLog()
-    {
-        using var records = OpenLog();
-        while (records is not null)
-        {
-            try
-            {
-                if (!records.MoveNext())
-                    yield break;
-            }
-            catch (IOException failure)
-            {
-                LogTrouble = failure.Message;
-                yield break;
-            }
-            // A record without its text is a gap in the numbers: the server marks those.
-            if (records.Current.Damage != RecordDamage.Lost)
-                yield return records.Current;
-        }
-    }
+    public IEnumerable<LogRecord> ReadLog() => _log.Read();
 
     /// <summary>The registers in i386's layout, 17 words of 4 bytes, for a client that says it is one; empty when there are none.</summary>
     public byte[] RegistersOfI386()
@@ -169,19 +152,6 @@ public sealed class DumpSource : IDisposable
     {
         _windows.Dispose();
         File.Dispose();
-    }
-
-    private IEnumerator<LogRecord>? OpenLog()
-    {
-        try
-        {
-            return File.OpenLog().Records().GetEnumerator();
-        }
-        catch (Exception failure) when (failure is VmcoreFormatException or IOException)
-        {
-            LogTrouble = failure.Message;
-            return null;
-        }
     }
 
     private ReadOnlyMemory<byte> FindRegisters()

@@ -14,7 +14,6 @@ internal sealed class LogDatagrams : IDisposable
 {
     /// <summary>Most bytes of a record of /dev/kmsg (CONSOLE_EXT_LOG_MAX).</summary>
     internal const int LongestMessage = 8192;
-    private const byte ContinuationFlag = 8; // LOG_CONT
     private readonly DumpSource _source;
     private readonly ClassicClientSession _session;
     private readonly CaptureMessageReader? _captureMessages;
@@ -126,12 +125,7 @@ internal sealed class LogDatagrams : IDisposable
         var record = _dead.Current;
         if (_asRecords)
         {
-            var flag = (record.Flags & ContinuationFlag) != 0 ? (byte)'c' : (byte)'-';
-            _writer.Begin((record.Facility << 3) | record.Level, record.Sequence, record.Nanoseconds / 1000, record.Text.Span, flag);
-            if (record.Subsystem is not null)
-                _writer.AddDictionary("SUBSYSTEM"u8, Encoding.UTF8.GetBytes(record.Subsystem));
-            if (record.Device is not null)
-                _writer.AddDictionary("DEVICE"u8, Encoding.UTF8.GetBytes(record.Device));
+            DeadLog.Begin(_writer, record);
             return;
         }
         _text.ResetWrittenCount();

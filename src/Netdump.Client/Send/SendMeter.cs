@@ -7,18 +7,16 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
 {
     // A request that was lost is asked again when pages behind it are long sent: which of the last 4 GiB went out is remembered.
     private const int Remembered = 1 << 20;
-    private static readonly TimeSpan Memory = TimeSpan.FromSeconds(3); // steady, and still follows a change
     private readonly ulong[] _sent = new ulong[Remembered / 64];
     private long _highest = -1;
-    private TimeSpan _lastTime;
-    private ulong _lastPages;
+    private RateEstimate _rate;
 
     public ulong PagesSent { get; private set; }
 
     /// <summary>Pages that will not be asked: they are left out.</summary>
     public ulong PagesLeftOut { get; set; }
 
-    public double BytesPerSecond { get; private set; }
+    public double BytesPerSecond => _rate.BytesPerSecond;
 
     /// <summary>A page of memory went out. Servers ask in ascending order, but for what they have to ask again.</summary>
     public void Sent(uint page)
@@ -35,17 +33,7 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
     }
 
     /// <summary>Takes the rate since the last call into account.</summary>
-    public void Measure(TimeSpan now)
-    {
-        var seconds = (now - _lastTime).TotalSeconds;
-        if (_lastTime != TimeSpan.Zero && seconds > 0)
-        {
-            var rate = (PagesSent - _lastPages) * (double)pageSize / seconds;
-            BytesPerSecond = BytesPerSecond == 0 ? rate : rate + ((BytesPerSecond - rate) * Math.Exp(-seconds / Memory.TotalSeconds));
-        }
-        _lastTime = now;
-        _lastPages = PagesSent;
-    }
+    public void Measure(TimeSpan now) => _rate.Measure(now, PagesSent * (double)pageSize);
 
     public SendProgress Progress(SendStage stage, SendTarget target, bool isOurs, SendOutcome outcome)
     {
@@ -53,7 +41,7 @@ internal sealed class SendMeter(ulong pagesTotal, int pageSize)
         var left = (total - PagesSent) * (double)pageSize;
         return new SendProgress(
             stage, target, PagesSent, total, PagesSent * (ulong)pageSize, total * (ulong)pageSize, BytesPerSecond,
-            BytesPerSecond > 0 ? TimeSpan.FromSeconds(Math.Min(left / BytesPerSecond, 1e9)) : null, isOurs, outcome);
+            _rate.TimeFor(left), isOurs, outcome);
     }
 
     private static ulong Bit(long page) => 1UL << (int)(page % 64);

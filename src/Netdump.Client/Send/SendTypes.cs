@@ -7,7 +7,7 @@ namespace Netdump.Client.Send;
 /// <summary>A server to dump to.</summary>
 /// <param name="Name">As the operator knows it, for messages.</param>
 /// <param name="Address">Where it listens.</param>
-public sealed record SendTarget(string Name, IPEndPoint Address);
+public record SendTarget(string Name, IPEndPoint Address);
 
 /// <summary>Reads the next message of the capture kernel's own log as /dev/kmsg gives it, without waiting; 0 when there is none now.</summary>
 /// <param name="buffer">Takes the record.</param>
@@ -112,7 +112,11 @@ public enum SendStage
 /// <param name="Outcome">Why, with <see cref="SendStage.GivenUp"/> and <see cref="SendStage.Ended"/>.</param>
 public readonly record struct SendProgress(
     SendStage Stage, SendTarget Target, ulong PagesSent, ulong PagesTotal, ulong BytesSent, ulong BytesTotal,
-    double BytesPerSecond, TimeSpan? TimeLeft, bool IsOurs, SendOutcome Outcome);
+    double BytesPerSecond, TimeSpan? TimeLeft, bool IsOurs, SendOutcome Outcome)
+{
+    /// <summary>With <see cref="SendStage.GivenUp"/>: what the server or the network said, one line; null when the outcome says it all.</summary>
+    public string? Reason { get; init; }
+}
 
 /// <summary>How it ended with a server.</summary>
 public enum SendOutcome
@@ -126,7 +130,7 @@ public enum SendOutcome
     /// <summary>The server ended the dump with EXIT.</summary>
     Exited,
 
-    /// <summary>The server speaks no version this machine can be dumped with.</summary>
+    /// <summary>The server speaks no version this machine can be dumped with, or refuses this dump (see <see cref="SendResult.Reason"/>).</summary>
     Refused,
 
     /// <summary>No acknowledgement within the limit.</summary>
@@ -143,6 +147,21 @@ public enum SendOutcome
 
     /// <summary>The caller cancelled.</summary>
     Cancelled,
+
+    /// <summary>Secure: all of the dump is on the server's disk.</summary>
+    Stored,
+
+    /// <summary>Secure: log and tasks are on the server's disk, and by its rules it wants no more of this crash.</summary>
+    NotWanted,
+
+    /// <summary>Secure: the server's disk has no room for the vmcore; log and tasks may be there.</summary>
+    NoSpace,
+
+    /// <summary>Secure: the server does not know the key that was shown, or it was revoked.</summary>
+    NotEnrolled,
+
+    /// <summary>Secure: the server has another key than the one that was pinned. Nothing was sent to it.</summary>
+    WrongServerKey,
 }
 
 /// <summary>The end of a dump.</summary>
@@ -152,6 +171,12 @@ public enum SendOutcome
 /// <param name="Elapsed">Time from its first START to the end.</param>
 public sealed record SendResult(SendOutcome Outcome, SendTarget Target, ulong PagesSent, TimeSpan Elapsed)
 {
-    /// <summary>Whether a server took the dump to its end.</summary>
-    public bool IsDone => Outcome is SendOutcome.Rebooted or SendOutcome.Exited;
+    /// <summary>Whether a server took of the dump all that it wants.</summary>
+    public bool IsDone => Outcome is SendOutcome.Rebooted or SendOutcome.Exited or SendOutcome.Stored or SendOutcome.NotWanted;
+
+    /// <summary>What the server or the network said, one line with what to do about it; null when the outcome says it all. Secure sending alone tells it.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>What the server calls the crash; null when it did not come to that.</summary>
+    public string? Crash { get; init; }
 }

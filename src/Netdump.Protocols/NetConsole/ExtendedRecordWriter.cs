@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 
 namespace Netdump.Protocols.NetConsole;
@@ -109,6 +110,15 @@ public sealed class ExtendedRecordWriter
         _sent += slice;
         _started = _sent < _bodyLength;
         return true;
+    }
+
+    /// <summary>Writes the record as one line with its dictionary lines, as /dev/kmsg gives it, however long it is: for a stream.</summary>
+    public void WriteWhole(IBufferWriter<byte> output)
+    {
+        output.Write(_header.AsSpan(0, _headerLength));
+        output.Write(";"u8);
+        output.Write(_body.AsSpan(0, _bodyLength));
+        _started = false;
     }
 
     private bool AddKey(ReadOnlySpan<byte> key, int valueLength)
