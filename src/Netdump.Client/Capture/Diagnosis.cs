@@ -14,6 +14,10 @@ internal sealed class Diagnosis
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15); // a machine under emulation is that slow
 
+    // Half of what a server of ours keeps of a crash's log: some ten thousand tasks. Who waits for the host to come back does not wait longer.
+    private const int MostText = 8 << 20;
+    private static readonly TimeSpan StateLimit = TimeSpan.FromSeconds(60);
+
     private readonly string _path;
     private CrashSignature? _signature;
 
@@ -54,14 +58,24 @@ internal sealed class Diagnosis
     /// <summary>The crash in one line.</summary>
     private string Title => _signature is { } signature ? $"crash: {signature.Title} ({signature.Id})" : "crash: not identified";
 
-    /// <summary>Title, signature and the tasks as SysRq-t prints them, made while they are taken.</summary>
-    public IEnumerable<string> State()
+    /// <summary>Title, signature and the tasks as SysRq-t prints them, made while they are taken; of very many tasks, the first.</summary>
+    /// <param name="most">How many characters of tasks; null for what suits a capture kernel.</param>
+    public IEnumerable<string> State(int? most = null)
     {
+        long began = TimeProvider.System.GetTimestamp();
+        int room = most ?? MostText;
         if (_signature is { } signature)
             yield return $"netdump: {Title}\nnetdump: signature {signature.Key}\n";
         using VmcoreFile dump = VmcoreFile.Open(_path);
         foreach (string task in new SysRqT(new CrashedKernel(dump)).Texts())
+        {
+            if ((room -= task.Length) < 0 || TimeProvider.System.GetElapsedTime(began) > StateLimit)
+            {
+                yield return "netdump: the list of tasks ends here, the dump has all of them: netdump ps\n";
+                yield break;
+            }
             yield return task;
+        }
     }
 
     // Symbols and types are not needed again before the server asks for the tasks; the sender's buffers come meanwhile.

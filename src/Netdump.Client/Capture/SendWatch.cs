@@ -13,6 +13,7 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
 
     private readonly Movement _movement = new();
+    private readonly Movement _told = new();
     private TimeSpan _nextLine;
     private ulong _moved;
     private bool _firstPage;
@@ -27,6 +28,18 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
         _moved += bytes;
         pipe.Add(bytes, Uptime.Now);
         if (rehearsal.IsDue(start, _moved)) RehearsedEnd.Happen(rehearsal.Failure, console);
+    }
+
+    /// <summary>Follows the state as it is told: of very many tasks that takes minutes, in which no page moves.</summary>
+    public IEnumerable<string> Told(IEnumerable<string> pieces)
+    {
+        ulong told = 0;
+        foreach (string piece in pieces)
+        {
+            told += (ulong)piece.Length;
+            Moved(_told.Advance(told));
+            yield return piece;
+        }
     }
 
     /// <summary>Takes a report of the sender.</summary>

@@ -106,7 +106,7 @@ public sealed class Worker
             FilterNote = _console.Say,
             Magic = Guid.TryParse(_manifest.BootId, out Guid boot) ? SendOptions.MagicOf(boot) : 0,
             CaptureMessages = messages.Read,
-            State = diagnosis is null ? null : diagnosis.State,
+            State = diagnosis is null ? null : () => _watch.Told(diagnosis.State()),
             ProgressInterval = SendWatch.Interval,
         };
         TimeSpan pause = FirstPause;

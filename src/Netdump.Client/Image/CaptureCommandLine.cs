@@ -11,8 +11,9 @@ public static class CaptureCommandLine
     /// </summary>
     public const int MaxLength = 2047 - 30;
 
-    // 64 MiB, in hexadecimal: what the kernel does not know and has no dot becomes a variable of init, where the runtime reads it.
-    private const string HeapLimit = "DOTNET_GCHeapHardLimit=4000000";
+    // What the kernel does not know and has no dot becomes a variable of init, where the runtime reads it. In hexadecimal: 64 MiB at most; and
+    // garbage is collected after each MiB, not only after as much as the processor's cache holds.
+    private static readonly string[] HeapLimits = ["DOTNET_GCHeapHardLimit=4000000", "DOTNET_GCgen0size=100000"];
 
     private static readonly HashSet<string> Dropped =
     [
@@ -21,7 +22,7 @@ public static class CaptureCommandLine
         "nr_cpus", "maxcpus", "irqpoll", "reset_devices", "panic", "oops", "elfcorehdr", "initrd", "init", "rdinit",
         // would wait, or fill the little memory there is
         "panic_print", "panic_on_warn", "log_buf_len", "resume", "mem",
-        "DOTNET_GCHeapHardLimit",
+        "DOTNET_GCHeapHardLimit", "DOTNET_GCgen0size",
     ];
 
     /// <summary>Makes the line.</summary>
@@ -37,7 +38,7 @@ public static class CaptureCommandLine
             if (word == "--") break; // what follows is for init
             if (!Dropped.Contains(KeyOf(word))) words.Add(word);
         }
-        words.AddRange([$"nr_cpus={cpus}", "irqpoll", "reset_devices", "panic=10", "oops=panic", HeapLimit]);
+        words.AddRange([$"nr_cpus={cpus}", "irqpoll", "reset_devices", "panic=10", "oops=panic", .. HeapLimits]);
         words.AddRange(Split(append));
         string line = string.Join(' ', words);
         if (Encoding.UTF8.GetByteCount(line) > MaxLength)

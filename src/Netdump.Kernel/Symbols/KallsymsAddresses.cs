@@ -22,8 +22,8 @@ internal enum AddressMode
 }
 
 /// <summary>The addresses of kallsyms, in the order of the names, after they were proven against what VMCOREINFO says of single symbols.</summary>
-/// <remarks>In memory the kernel has already moved them by what KASLR chose.</remarks>
-internal static class KallsymsAddresses
+/// <remarks>In memory the kernel has already moved them by what KASLR chose. Kept as they are stored, in half the memory.</remarks>
+internal sealed class KallsymsAddresses
 {
     // Symbols in different sections: a table read from a place next to the right one gives the neighbours' addresses, and _stext has aliases.
     private static readonly string[] Witnesses =
@@ -31,18 +31,38 @@ internal static class KallsymsAddresses
         "_stext", "init_uts_ns", "swapper_pg_dir", "init_top_pgt", "printk_rb_static", "clear_seq", "vmap_area_list", "node_data",
     ];
 
+    private readonly ulong[]? _whole;
+    private readonly int[] _offsets = [];
+    private readonly ulong _start;
+
+    private KallsymsAddresses(ulong[] whole) => (_whole, Mode) = (whole, AddressMode.Whole);
+
+    private KallsymsAddresses(int[] offsets, AddressMode mode, ulong start) => (_offsets, Mode, _start) = (offsets, mode, start);
+
+    /// <summary>The form that is proven right.</summary>
+    public AddressMode Mode { get; }
+
+    /// <summary>How many there are.</summary>
+    public int Count => _whole?.Length ?? _offsets.Length;
+
+    /// <summary>The address of a symbol.</summary>
+    public ulong this[int symbol] => _whole is { } whole ? whole[symbol] : unchecked(Mode switch
+    {
+        AddressMode.PlaceRelative => _start + (ulong)symbol * 4 + (ulong)(long)_offsets[symbol],
+        AddressMode.BaseRelative => _start + (uint)_offsets[symbol],
+        _ => _offsets[symbol] >= 0 ? (ulong)_offsets[symbol] : _start - 1 - (ulong)(long)_offsets[symbol],
+    });
+
     /// <summary>Reads the addresses.</summary>
     /// <param name="memory">The kernel's memory.</param>
     /// <param name="place">Where the tables lie.</param>
     /// <param name="names">The names.</param>
     /// <param name="info">The kernel's VMCOREINFO.</param>
     /// <param name="forced">The only mode to try; null for all that can be.</param>
-    /// <param name="mode">The mode that is proven right.</param>
     /// <param name="why">The reason when no mode gives the addresses that VMCOREINFO has.</param>
-    public static ulong[]? Read(
-        KernelMemory memory, KallsymsPlace place, KallsymsNames names, VmcoreInfo info, AddressMode? forced, out AddressMode mode, out string why)
+    public static KallsymsAddresses? Read(
+        KernelMemory memory, KallsymsPlace place, KallsymsNames names, VmcoreInfo info, AddressMode? forced, out string why)
     {
-        mode = AddressMode.Whole;
         if (place.Addresses != 0)
         {
             var whole = new ulong[names.Count];
@@ -51,7 +71,8 @@ internal static class KallsymsAddresses
                 why = $"kallsyms_addresses: {gone}";
                 return null;
             }
-            return Agrees(names, info, symbol => whole[symbol], out why) ? whole : null;
+            KallsymsAddresses plain = new(whole);
+            return plain.Agrees(names, info, out why) ? plain : null;
         }
         var offsets = new int[names.Count];
         if (!memory.TryRead(place.Offsets, MemoryMarshal.AsBytes(offsets.AsSpan()), out var fault))
@@ -70,16 +91,10 @@ internal static class KallsymsAddresses
         {
             if (forced is { } only && only != candidate)
                 continue;
-            mode = candidate;
-            if (!Agrees(names, info, symbol => Address(candidate, place, start, offsets, symbol), out var reason))
-            {
-                why = why.Length > 0 ? why : reason;
-                continue;
-            }
-            var addresses = new ulong[offsets.Length];
-            for (var i = 0; i < addresses.Length; i++)
-                addresses[i] = Address(candidate, place, start, offsets, i);
-            return addresses;
+            KallsymsAddresses addresses = new(offsets, candidate, candidate == AddressMode.PlaceRelative ? place.Offsets : start);
+            if (addresses.Agrees(names, info, out var reason))
+                return addresses;
+            why = why.Length > 0 ? why : reason;
         }
         return null;
     }
@@ -90,14 +105,7 @@ internal static class KallsymsAddresses
         : offsets.AsSpan().ContainsAnyInRange(int.MinValue, -1) ? [AddressMode.AbsolutePerCpu, AddressMode.BaseRelative, AddressMode.PlaceRelative]
         : [AddressMode.BaseRelative, AddressMode.AbsolutePerCpu, AddressMode.PlaceRelative];
 
-    private static ulong Address(AddressMode mode, KallsymsPlace place, ulong start, int[] offsets, int symbol) => unchecked(mode switch
-    {
-        AddressMode.PlaceRelative => place.Offsets + (ulong)symbol * 4 + (ulong)(long)offsets[symbol],
-        AddressMode.BaseRelative => start + (uint)offsets[symbol],
-        _ => offsets[symbol] >= 0 ? (ulong)offsets[symbol] : start - 1 - (ulong)(long)offsets[symbol],
-    });
-
-    private static bool Agrees(KallsymsNames names, VmcoreInfo info, Func<int, ulong> address, out string why)
+    private bool Agrees(KallsymsNames names, VmcoreInfo info, out string why)
     {
         var met = 0;
         foreach (var witness in Witnesses)
@@ -107,11 +115,11 @@ internal static class KallsymsAddresses
             var name = Encoding.ASCII.GetBytes(witness);
             var first = names.Find(name);
             var symbol = first;
-            while (symbol >= 0 && address(symbol) != expected)
+            while (symbol >= 0 && this[symbol] != expected)
                 symbol = names.Find(name, symbol);
             if (symbol < 0 && first >= 0)
             {
-                why = $"kallsyms gives 0x{address(first):x} for {witness}, VMCOREINFO 0x{expected:x}: the table is of another form, or damaged";
+                why = $"kallsyms gives 0x{this[first]:x} for {witness}, VMCOREINFO 0x{expected:x}: the table is of another form, or damaged";
                 return false;
             }
             met += symbol < 0 ? 0 : 1;

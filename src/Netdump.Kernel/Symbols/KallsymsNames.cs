@@ -31,9 +31,10 @@ internal sealed class KallsymsNames
     private readonly bool _longLengths;
     private readonly NameIndex _index;
 
-    private KallsymsNames(byte[] packed, int[] blocks, TokenTable tokens, bool longLengths, uint[] hashes)
+    private KallsymsNames(byte[] packed, int end, int[] blocks, TokenTable tokens, bool longLengths, uint[] hashes)
     {
         (_packed, _blocks, _tokens, _longLengths) = (packed, blocks, tokens, longLengths);
+        PackedBytes = end;
         Count = hashes.Length;
         _index = new(hashes);
     }
@@ -42,7 +43,7 @@ internal sealed class KallsymsNames
     public int Count { get; }
 
     /// <summary>Bytes of the packed names.</summary>
-    public int PackedBytes => _packed.Length;
+    public int PackedBytes { get; }
 
     /// <summary>Reads the names.</summary>
     /// <param name="memory">The kernel's memory.</param>
@@ -71,7 +72,7 @@ internal sealed class KallsymsNames
         }
         var packed = new byte[(int)room];
         var got = memory.Read(place.Names, packed);
-        return Walk(packed.AsSpan(0, got), (int)count, tokens, out why);
+        return Walk(packed, got, (int)count, tokens, out why);
     }
 
     /// <summary>The symbol's type letter.</summary>
@@ -133,8 +134,9 @@ internal sealed class KallsymsNames
     }
 
     // The markers, which follow the names, tell the two ways to read a length apart: they say where every 256th entry begins.
-    private static KallsymsNames? Walk(ReadOnlySpan<byte> packed, int count, TokenTable tokens, out string why)
+    private static KallsymsNames? Walk(byte[] bytes, int got, int count, TokenTable tokens, out string why)
     {
+        ReadOnlySpan<byte> packed = bytes.AsSpan(0, got);
         var blocks = new int[(count + BlockSize - 1) / BlockSize];
         var hashes = new uint[count];
         var longLengths = true;
@@ -150,7 +152,8 @@ internal sealed class KallsymsNames
             end = otherEnd;
         }
         why = "";
-        return new(packed[..end].ToArray(), blocks, tokens, longLengths, hashes);
+        // Only the markers lie between names and tokens: a copy without them would need more memory than it saves.
+        return new(end >= bytes.Length / 2 ? bytes : packed[..end].ToArray(), end, blocks, tokens, longLengths, hashes);
     }
 
     private static int? Walk(

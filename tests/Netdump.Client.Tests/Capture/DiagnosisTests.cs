@@ -21,6 +21,16 @@ public sealed class DiagnosisTests
     }
 
     [Fact]
+    public void Of_very_many_tasks_the_state_is_the_first_ones_and_says_so()
+    {
+        Diagnosis diagnosis = Diagnosis.Make(Dump, _said.Add, TimeSpan.FromMinutes(2));
+        List<string> all = [.. diagnosis.State()], some = [.. diagnosis.State(most: 10_000)];
+        Assert.Equal(all[..(some.Count - 1)], some[..^1]);
+        Assert.InRange(some.Sum(piece => piece.Length), 8_000, 10_500);
+        Assert.StartsWith("netdump: the list of tasks ends here", some[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_is_no_dump_costs_one_line()
     {
         _ = Diagnosis.Make(SharedData.File("linux-6.1-sysrq-4level", "dmesg.txt"), _said.Add, TimeSpan.FromMinutes(2));
