@@ -274,6 +274,8 @@ internal sealed class UploadRequests(UploadContext context, UploadCrashes crashe
             http.Response.Headers.RetryAfter = Text(seconds);
         if (refusal.Closes)
             http.Response.Headers.Connection = "close";
+        else if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null; // a client that is still sending finds the answer: for some seconds its body is thrown away
         UploadProblem problem = new() { Type = $"urn:netdump:{refusal.Code}", Title = refusal.Message, Status = refusal.Status, Detail = refusal.Remedy };
         byte[] text = JsonSerializer.SerializeToUtf8Bytes(problem, UploadJson.Default.UploadProblem);
         http.Response.StatusCode = refusal.Status;
