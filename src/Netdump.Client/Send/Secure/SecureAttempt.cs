@@ -26,6 +26,7 @@ internal sealed class SecureAttempt : IDisposable
     private CancellationToken _cancellation;
     private TimeSpan _nextReport;
     private bool _isConnected;
+    private bool _isLogSent;
     private string _path = "";
     private volatile string? _crash;
 
@@ -94,7 +95,9 @@ internal sealed class SecureAttempt : IDisposable
     private SendOutcome Send(int start)
     {
         CrashAnswer answer = Await(OpenAsync(start));
-        Report(SendStage.LogSent, SendOutcome.None);
+        TellConnected();
+        if (!_isLogSent) Report(SendStage.LogSent, SendOutcome.None);
+        _isLogSent = true;
         if (answer.Vmcore == WantedVmcore.None)
             return answer.Refusal == 507 ? throw new UploadFault(FaultKind.NoSpace, UploadFault.Plain(answer.Reason ?? "the server has no room")) : Await(FinishAsync(null));
         bool isOver = !Await(CreateAsync());
@@ -282,20 +285,21 @@ internal sealed class SecureAttempt : IDisposable
         TimeSpan now = Now;
         if (now < _nextReport) return;
         _nextReport = now + _options.ProgressInterval;
-        if (_crash is null) return;
+        TellConnected();
+        if (!_isLogSent) return;
         _meter.Measure(now);
         Report(SendStage.Sending, SendOutcome.None);
     }
 
-    private void Report(SendStage stage, SendOutcome outcome, string? reason = null)
+    private void TellConnected()
     {
-        if (stage is SendStage.LogSent or SendStage.Sending && !_isConnected)
-        {
-            _isConnected = true;
-            _report?.Invoke(_meter.Progress(SendStage.Connected, _target, SendOutcome.None));
-        }
-        _report?.Invoke(_meter.Progress(stage, _target, outcome) with { Reason = reason });
+        if (_isConnected || _crash is null) return;
+        _isConnected = true;
+        Report(SendStage.Connected, SendOutcome.None);
     }
+
+    private void Report(SendStage stage, SendOutcome outcome, string? reason = null) =>
+        _report?.Invoke(_meter.Progress(stage, _target, outcome) with { Reason = reason });
 
     private SendOutcome OutcomeOf(UploadFault fault) => fault.Kind switch
     {
