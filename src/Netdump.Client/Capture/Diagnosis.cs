@@ -2,6 +2,7 @@ using Netdump.Kernel;
 using Netdump.Kernel.Incidents;
 using Netdump.Kernel.Report;
 using Netdump.Kernel.Tasks;
+using Netdump.Protocols.Upload;
 using Netdump.Vmcore;
 
 namespace Netdump.Client.Capture;
@@ -50,13 +51,18 @@ internal sealed class Diagnosis
         else if (failure is not null)
             say($"what crashed cannot be found out here: {failure.Message}");
         else
-            say(diagnosis.Title);
+            say(diagnosis.Line);
         GiveBack();
         return diagnosis;
     }
 
-    /// <summary>The crash in one line.</summary>
-    private string Title => _signature is { } signature ? $"crash: {signature.Title} ({signature.Id})" : "crash: not identified";
+    /// <summary>The crash in one line; null when it was not found out.</summary>
+    public string? Title => _signature?.Title;
+
+    /// <summary>By what the server groups it; null when it was not found out.</summary>
+    public AnnouncedSignature? Signature => _signature is { } s ? new(s.Version, s.Id) : null;
+
+    private string Line => _signature is { } signature ? $"crash: {signature.Title} ({signature.Id})" : "crash: not identified";
 
     /// <summary>Title, signature and the tasks as SysRq-t prints them, made while they are taken; of very many tasks, the first.</summary>
     /// <param name="most">How many characters of tasks; null for what suits a capture kernel.</param>
@@ -65,7 +71,7 @@ internal sealed class Diagnosis
         long began = TimeProvider.System.GetTimestamp();
         int room = most ?? MostText;
         if (_signature is { } signature)
-            yield return $"netdump: {Title}\nnetdump: signature {signature.Key}\n";
+            yield return $"netdump: {Line}\nnetdump: signature {signature.Key}\n";
         using VmcoreFile dump = VmcoreFile.Open(_path);
         foreach (string task in new SysRqT(new CrashedKernel(dump)).Texts())
         {

@@ -58,7 +58,7 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
                 console.Reached("log sent");
                 break;
             case SendStage.GivenUp:
-                console.Say($"{progress.Target.Name}: {Reason(progress.Outcome)}");
+                console.Say($"{progress.Target.Name}: {progress.Reason ?? Reason(progress.Outcome)}");
                 break;
             case SendStage.Sending when Uptime.Now >= _nextLine:
                 _nextLine = Uptime.Now + LineInterval;
@@ -92,6 +92,9 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
         SendOutcome.PortClosed => "nothing listens on that port",
         SendOutcome.Unreachable => "cannot be reached",
         SendOutcome.Silent => "it stopped asking",
+        SendOutcome.NotEnrolled => "it does not know the key that certified this arming's; enrol the host again: netdump propagate",
+        SendOutcome.WrongServerKey => "it has another key than the pinned one: nothing was sent",
+        SendOutcome.NoSpace => "it has no room for the vmcore",
         SendOutcome.Refused => "it cannot take dumps of this machine",
         _ => outcome.ToString(),
     };

@@ -13,8 +13,6 @@ namespace Netdump.Client.Capture;
 public sealed class Worker
 {
     private const string Vmcore = "/proc/vmcore";
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     private readonly CaptureConsole _console;
     private readonly CaptureManifest _manifest;
@@ -79,7 +77,7 @@ public sealed class Worker
         // A child that was lost may have been lost by this: the next one leaves it out.
         Diagnosis? diagnosis = _watch.Start == 1 ? Diagnosis.Make(Vmcore, _console.Say) : null;
         if (diagnosis is not null) _console.Reached("the crash was looked at");
-        bool isSent = Send(dump, diagnosis);
+        bool isSent = new Ladder(_manifest, dump, diagnosis, _console, _watch).Send();
         if (Peak() is { } peak) _console.Say($"at most {peak >> 10} MiB of memory were resident");
         return isSent ? CaptureExit.Done : CaptureExit.Failed;
     }
@@ -91,34 +89,5 @@ public sealed class Worker
             if (line.StartsWith("VmHWM:", StringComparison.Ordinal) && long.TryParse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), out long kibibytes))
                 return kibibytes;
         return null;
-    }
-
-    /// <summary>Tries until a server has taken the dump; pid 1 ends it when nothing moves.</summary>
-    private bool Send(DumpSource dump, Diagnosis? diagnosis)
-    {
-        using RouteNetlink netlink = new();
-        using KernelMessages messages = KernelMessages.Open();
-        Links links = new(_manifest, netlink, _console);
-        SendOptions options = new()
-        {
-            LocalPort = _manifest.LocalPort,
-            DumpLevel = _manifest.DumpLevel,
-            FilterNote = _console.Say,
-            Magic = Guid.TryParse(_manifest.BootId, out Guid boot) ? SendOptions.MagicOf(boot) : 0,
-            CaptureMessages = messages.Read,
-            State = diagnosis is null ? null : () => _watch.Told(diagnosis.State()),
-            ProgressInterval = SendWatch.Interval,
-        };
-        TimeSpan pause = FirstPause;
-        while (true)
-        {
-            links.BringUp();
-            SendResult result = new ClassicSender(dump, options, _watch.Report).Run([.. _manifest.Servers.Select(links.Target)]);
-            if (result.IsDone) return true;
-            pause = result.PagesSent > 0 ? FirstPause : pause;
-            _console.Say($"the next try follows in {pause.TotalSeconds:0} s");
-            Descriptors.Pause(pause);
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-        }
     }
 }

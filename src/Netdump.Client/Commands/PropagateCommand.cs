@@ -138,6 +138,6 @@ internal sealed record PropagateResult(
     string Server, bool Enrolled, string? Fingerprint = null, string? Before = null, string? KnownAs = null, string? Error = null, string? Advice = null, string? Code = null);
 
 /// <summary>Reflection-free serializer of <see cref="PropagateReport"/>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(PropagateReport))]
 internal sealed partial class PropagateJson : JsonSerializerContext;

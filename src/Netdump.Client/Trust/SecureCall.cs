@@ -57,6 +57,12 @@ internal static class SecureCall
         {
             throw new IOException($"no TLS 1.3 with it: {e.Message}", e);
         }
+        finally
+        {
+            // What TLS was told of our key holds the key itself, and lets go of it in its finalizer alone.
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
     }
 
     private static async Task<SecureAnswer> AskAsync(IPEndPoint server, KeyFingerprint pin, ECDsa key, string method, string path, ReadOnlyMemory<byte> body, CancellationToken time)
@@ -85,8 +91,7 @@ internal static class SecureCall
             throw new OtherKeyException(other);
         }
         string head = $"{method} {path} HTTP/1.0\r\nHost: {server}\r\nContent-Type: application/json\r\nContent-Length: {body.Length.ToString(CultureInfo.InvariantCulture)}\r\n\r\n";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(head), time).ConfigureAwait(false);
-        await stream.WriteAsync(body, time).ConfigureAwait(false);
+        await stream.WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head), .. body.Span], time).ConfigureAwait(false);
         byte[] answer = new byte[2 * UploadPaths.LongestMessage];
         int length = await stream.ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false, time).ConfigureAwait(false);
         if (length == answer.Length) throw new IOException("its answer is too long");

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
-using System.Formats.Asn1;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -168,42 +168,23 @@ public static class OpenSshKeyFile
         return true;
     }
 
-    // The private number out of PKCS#8 (RFC 5958, RFC 5915), whose buffer is ours to wipe; ECParameters would leave it to the collector.
+    // Not out of PKCS#8: the writers that make it leave copies behind.
     private static void WriteNumber(ref SshWriter writer, ECDsa key)
     {
-        byte[] pkcs8 = GC.AllocateArray<byte>(512, pinned: true);
+        byte[] d = key.ExportParameters(includePrivateParameters: true).D!;
+        GCHandle pinned = GCHandle.Alloc(d, GCHandleType.Pinned);
         try
         {
-            if (!key.TryExportPkcs8PrivateKey(pkcs8, out int length)) throw new ArgumentException("the key is not of the curve P-256", nameof(key));
-            ReadOnlySpan<byte> at = Inside(pkcs8.AsSpan(0, length));
-            at = at[EncodedLength(at)..]; // version
-            at = at[EncodedLength(at)..]; // algorithm
-            at = Inside(OctetString(at));
-            at = at[EncodedLength(at)..]; // version
-            at = OctetString(at).TrimStart((byte)0);
-            writer.Number((uint)at.Length + (at is [>= 0x80, ..] ? 1u : 0));
-            if (at is [>= 0x80, ..]) writer.Bytes([0]);
-            writer.Bytes(at);
+            ReadOnlySpan<byte> number = d.AsSpan().TrimStart((byte)0);
+            writer.Number((uint)number.Length + (number is [>= 0x80, ..] ? 1u : 0));
+            if (number is [>= 0x80, ..]) writer.Bytes([0]);
+            writer.Bytes(number);
         }
         finally
         {
-            CryptographicOperations.ZeroMemory(pkcs8);
+            CryptographicOperations.ZeroMemory(d);
+            pinned.Free();
         }
-    }
-
-    private static ReadOnlySpan<byte> Inside(ReadOnlySpan<byte> sequence)
-    {
-        AsnDecoder.ReadSequence(sequence, AsnEncodingRules.DER, out int offset, out int length, out _);
-        return sequence.Slice(offset, length);
-    }
-
-    private static ReadOnlySpan<byte> OctetString(ReadOnlySpan<byte> value) =>
-        AsnDecoder.TryReadPrimitiveOctetString(value, AsnEncodingRules.DER, out ReadOnlySpan<byte> content, out _) ? content : throw new CryptographicException("a private key in an unknown encoding");
-
-    private static int EncodedLength(ReadOnlySpan<byte> value)
-    {
-        AsnDecoder.ReadEncodedValue(value, AsnEncodingRules.DER, out _, out _, out int consumed);
-        return consumed;
     }
 
     private static int WriteLines(ReadOnlySpan<byte> base64, Span<byte> destination)

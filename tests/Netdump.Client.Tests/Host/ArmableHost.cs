@@ -62,7 +62,8 @@ internal sealed class ArmableHost : IDisposable
 
     public ClientConfiguration Configuration => ClientConfiguration.Load(Files, null);
 
-    public void Configure(string text) => Fake.Write("/etc/netdump.conf", text);
+    /// <summary>Writes the configuration; dumps go by the classic protocol where it does not say how.</summary>
+    public void Configure(string text) => Fake.Write("/etc/netdump.conf", text.Contains("TRANSPORT=", StringComparison.Ordinal) ? text : text + "TRANSPORT=classic\n");
 
     public void SetNextHop(string mac)
     {

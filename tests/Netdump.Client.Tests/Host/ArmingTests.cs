@@ -26,6 +26,7 @@ public sealed class ArmingTests : IDisposable
         _host.Write("/proc/sys/kernel/random/boot_id", "b\n");
         _host.Write(Panic, "0\n");
         _host.Write(Loaded, "0\n");
+        _host.Write("/sys/kernel/kexec_crash_size", $"{160 << 20}\n");
         _host.MakeDirectory(NetConsoleTarget.Root);
         _host.Write("/lib/modules/6.1/modules.dep");
     }

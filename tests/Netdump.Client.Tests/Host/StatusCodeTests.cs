@@ -69,7 +69,7 @@ public sealed class StatusCodeTests
 
     [Fact]
     public void Item_49_too_small() =>
-        Provoke("reserve-small", "reserve", CheckLevel.Warn, 1, "60 MiB reserved; this image needs about", "raise crashkernel= to ", h => h.Fake.Write("/sys/kernel/kexec_crash_size", $"{60 << 20}\n"));
+        Provoke("reserve-small", "reserve", CheckLevel.Fail, 2, "60 MiB reserved; this image needs about", "raise crashkernel= to ", h => h.Fake.Write("/sys/kernel/kexec_crash_size", $"{60 << 20}\n"));
 
     [Fact]
     public void Item_49_some_cards_need_more_than_others() => NetworkNamespace.Run(netlink =>

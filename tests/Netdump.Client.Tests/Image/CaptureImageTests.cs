@@ -30,14 +30,14 @@ public sealed class CaptureImageTests : IDisposable
         BootId = "b",
         KernelRelease = "6.1",
         Servers = [new CaptureServer("10.0.2.2", 6666, "dump.example", 0)],
+        Devices = [],
         Interfaces =
         [
             new CaptureInterface
             {
                 Name = "eth0",
-                Mac = "52:54:00:12:34:56",
-                BusPath = "/sys/devices/x",
-                Mtu = 0,
+                Device = 0,
+                Lease = null,
                 Addresses = [new CaptureAddress("10.0.2.15", 24)],
                 Routes = [new CaptureRoute("0.0.0.0", 0, "10.0.2.2", null)],
                 Neighbours = [],
@@ -45,6 +45,7 @@ public sealed class CaptureImageTests : IDisposable
         ],
         Modules = [new CaptureModule("nic", "/lib/modules/6.1/nic.ko", "a=1")],
         PhyBindings = [new PhyBinding("0000:00", "Realtek")],
+        Classic = true,
         LocalPort = 6666,
         GiveUpSeconds = 300,
         FinalAction = FinalAction.Halt,
