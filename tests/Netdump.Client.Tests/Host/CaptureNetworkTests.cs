@@ -9,6 +9,7 @@ namespace Netdump.Client.Tests.Host;
 public sealed class CaptureNetworkTests : IDisposable
 {
     private readonly FakeHost _host = new();
+    private readonly List<Link> _more = [];
 
     public CaptureNetworkTests() => _host.AddVirtioCard();
 
@@ -23,24 +24,28 @@ public sealed class CaptureNetworkTests : IDisposable
             link ?? Card(), new InterfaceAddress(2, own, prefix, 0, 0), mac);
     }
 
-    private CaptureNetwork Make(params ServerPath[] ways) => CaptureNetwork.Make(ways, new DeviceTree(_host.Files), [Card()]);
+    private CaptureNetwork Make(params ServerPath[] ways) => CaptureNetwork.Make(ways, new DeviceTree(_host.Files), new LinkTable([Card(), .. _more]));
 
     [Fact]
     public void A_server_on_the_link_needs_only_the_address()
     {
-        CaptureInterface card = Assert.Single(Make(Way("10.0.2.2", null, "10.0.2.15", 24)).Interfaces);
+        CaptureNetwork network = Make(Way("10.0.2.2", null, "10.0.2.15", 24));
+        CaptureInterface card = Assert.Single(network.Interfaces);
         Assert.Equal([new CaptureAddress("10.0.2.15", 24)], card.Addresses);
         Assert.Empty(card.Routes);
-        Assert.Equal("52:54:00:12:34:56", card.Mac); // the permanent one: what the device has after a reset
-        Assert.Equal(0, card.Mtu);
+        Assert.Equal("52:54:00:12:34:56", Assert.Single(network.Devices).Card!.Mac); // the permanent one: what the device has after a reset
+        Assert.Equal(0, network.Devices[0].Mtu);
     }
 
     [Fact]
     public void A_routed_server_gets_a_route_of_its_own()
     {
-        CaptureInterface card = Assert.Single(Make(Way("192.0.2.9", "10.0.2.2", "10.0.2.15", 24, Card(mtu: 9000))).Interfaces);
+        Link jumbo = Card(mtu: 9000) with { Index = 3 };
+        _more.Add(jumbo);
+        CaptureNetwork network = Make(Way("192.0.2.9", "10.0.2.2", "10.0.2.15", 24, jumbo));
+        CaptureInterface card = Assert.Single(network.Interfaces);
         Assert.Equal([new CaptureRoute("192.0.2.9", 32, "10.0.2.2", "10.0.2.15")], card.Routes);
-        Assert.Equal(9000, card.Mtu);
+        Assert.Equal(9000, network.Devices[0].Mtu);
     }
 
     [Fact]
@@ -66,24 +71,6 @@ public sealed class CaptureNetworkTests : IDisposable
         CaptureNetwork network = Make(Way("fe80::2%2", null, "fe80::15%2", 64));
         Assert.Equal("fe80::2", network.Servers[0].Address);
         Assert.Equal("fe80::15", network.Interfaces[0].Addresses[0].Address);
-    }
-
-    [Fact]
-    public void A_bridge_is_replaced_by_its_port_and_said_so()
-    {
-        _host.AddUpper("br0", "bridge", "eth0");
-        CaptureNetwork network = Make(Way("10.0.2.2", null, "10.0.2.15", 24, Card("br0")));
-        Assert.Equal("eth0", network.Interfaces[0].Name);
-        Assert.Equal(CheckLevel.Warn, Assert.Single(network.Checks).Level);
-    }
-
-    [Fact]
-    public void A_vlan_is_refused_with_advice()
-    {
-        _host.AddUpper("eth0.120", "vlan", "eth0");
-        string message = Assert.Throws<ClientException>(() => Make(Way("10.0.2.2", null, "10.0.2.15", 24, Card("eth0.120")))).Message;
-        Assert.Contains("VLAN", message);
-        Assert.Contains("set DEV", message);
     }
 
     public void Dispose() => _host.Dispose();

@@ -43,30 +43,6 @@ public sealed class DeviceTreeTests : IDisposable
         _host.AddUpper("br0", "bridge", "eth0");
         Assert.Equal("br0", Tree.UpperOf("eth0"));
         Assert.Equal("br0", Tree.UpperOf("br0"));
-        Assert.Equal(["br0", "eth0"], Tree.PathDown("br0"));
-        Assert.Equal("bridge", Tree.KindOf("br0"));
-    }
-
-    [Fact]
-    public void Of_a_bonds_ports_the_active_one_is_taken()
-    {
-        _host.AddVirtioCard("eth0");
-        _host.Write("/sys/devices/pci0000:00/0000:00:04.0/net/eth1/carrier", "1\n");
-        _host.Link("/sys/devices/pci0000:00/0000:00:04.0/net/eth1/device", "../../../0000:00:04.0");
-        _host.Link("/sys/class/net/eth1", "../../devices/pci0000:00/0000:00:04.0/net/eth1");
-        _host.AddUpper("bond0", "bond", "eth0", "eth1");
-        _host.Write("/sys/devices/virtual/net/bond0/bonding/active_slave", "eth1\n");
-        Assert.Equal(["bond0", "eth1"], Tree.PathDown("bond0"));
-        File.Delete(_host.Root + "/sys/devices/virtual/net/bond0/bonding/active_slave");
-        _host.Write("/sys/devices/pci0000:00/0000:00:04.0/net/eth1/carrier", "0\n");
-        Assert.Equal(["bond0", "eth0"], Tree.PathDown("bond0"));
-    }
-
-    [Fact]
-    public void A_virtual_interface_without_a_card_below_is_refused()
-    {
-        _host.AddUpper("tun0", "tun");
-        Assert.Contains("tun0", Assert.Throws<ClientException>(() => Tree.PathDown("tun0")).Message);
     }
 
     [Fact]
