@@ -6,6 +6,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Netdump.Client.Send.Secure;
 using Netdump.Protocols.Keys;
 using Netdump.Protocols.Upload;
 
@@ -70,23 +71,13 @@ internal static class SecureCall
         using X509Certificate2 own = HostCertificate.OfOwnKey(key, "netdump host");
         using var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(server, time).ConfigureAwait(false);
-        KeyFingerprint? shown = null;
         using var stream = new SslStream(new NetworkStream(socket));
-        var options = new SslClientAuthenticationOptions
-        {
-            TargetHost = server.Address.ToString(),
-            EnabledSslProtocols = SslProtocols.Tls13,
-            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-            ClientCertificateContext = SslStreamCertificateContext.Create(own, null, offline: true),
-            AllowTlsResume = false, // what is kept for a resumption holds the private key
-            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                (shown = certificate is X509Certificate2 c ? KeyFingerprint.Of(c.PublicKey.ExportSubjectPublicKeyInfo()) : null) == pin,
-        };
+        var tls = new PinnedTls(own, pin);
         try
         {
-            await stream.AuthenticateAsClientAsync(options, time).ConfigureAwait(false);
+            await stream.AuthenticateAsClientAsync(tls.Options(), time).ConfigureAwait(false);
         }
-        catch (AuthenticationException) when (shown is { } other && other != pin)
+        catch (AuthenticationException) when (tls.Wrong is { } other)
         {
             throw new OtherKeyException(other);
         }
