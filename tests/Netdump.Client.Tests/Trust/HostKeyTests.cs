@@ -20,7 +20,7 @@ public sealed class HostKeyTests : IDisposable
 
     private static string SshKeygen(params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo("ssh-keygen", arguments) { RedirectStandardOutput = true })!;
+        using Process process = Process.Start(new ProcessStartInfo("ssh-keygen", arguments) { UseShellExecute = false, RedirectStandardOutput = true })!;
         string said = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.Equal(0, process.ExitCode);
@@ -96,7 +96,7 @@ public sealed class HostKeyTests : IDisposable
         if (Environment.GetEnvironmentVariable(WipingHeap.Variable) is null)
         {
             // As the program does: the C library has to know it from the start.
-            var start = new ProcessStartInfo(Environment.ProcessPath!, [typeof(HostKeyTests).Assembly.Location, "-method", $"*{nameof(No_copy_of_the_private_key_stays_in_memory)}"]) { RedirectStandardOutput = true };
+            var start = new ProcessStartInfo(Environment.ProcessPath!, [typeof(HostKeyTests).Assembly.Location, "-method", $"*{nameof(No_copy_of_the_private_key_stays_in_memory)}"]) { UseShellExecute = false, RedirectStandardOutput = true };
             start.Environment[WipingHeap.Variable] = WipingHeap.Tunables;
             using Process alone = Process.Start(start)!;
             string said = alone.StandardOutput.ReadToEnd();

@@ -13,7 +13,7 @@ public sealed class KeyAgentTests : IDisposable
 
     private (int Exit, string Said) SshAdd(KeyAgent agent, params string[] arguments)
     {
-        var start = new ProcessStartInfo("ssh-add", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("ssh-add", arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["SSH_AUTH_SOCK"] = agent.Path;
         using Process process = Process.Start(start)!;
         string said = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();

@@ -18,6 +18,7 @@ internal sealed class TlsServer : IDisposable
     /// <summary>Listens in the network of the calling thread.</summary>
     /// <param name="answer">Makes the answer of a request.</param>
     /// <param name="address">Null: the loopback.</param>
+    /// <param name="port">0: any free one.</param>
     public TlsServer(Func<string, byte[]> answer, IPAddress? address = null, int port = 0)
     {
         _answer = answer;
@@ -56,8 +57,8 @@ internal sealed class TlsServer : IDisposable
                     ClientCertificateRequired = true,
                     RemoteCertificateValidationCallback = (_, c, _, _) =>
                     {
-                        Client = c is X509Certificate2 own ? KeyFingerprint.Of(own.PublicKey.ExportSubjectPublicKeyInfo()) : null;
-                        return true;
+                        Client = c is X509Certificate2 { PublicKey: var own } ? KeyFingerprint.Of(own.ExportSubjectPublicKeyInfo()) : null;
+                        return Client is not null;
                     },
                 });
                 byte[] request = new byte[1 << 16];
