@@ -134,6 +134,9 @@ internal sealed class KallsymsImage
 
     public void Write(ulong address, byte value) => _bytes[address - _at] = value;
 
+    /// <summary>Changes a byte, counted from the first; places behind the last begin anew.</summary>
+    public void Change(int place, byte value) => _bytes[place % _bytes.Length] = value;
+
     private int Read(ulong physical, Span<byte> destination)
     {
         var address = physical + Start;
