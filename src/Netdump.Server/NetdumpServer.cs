@@ -31,6 +31,12 @@ public sealed class NetdumpServer : IDisposable
     /// <see cref="StartException"/> with one line each.
     /// </summary>
     public NetdumpServer(ServerOptions options, TimeProvider time, ILogger log)
+        : this(options, time, log, context => context)
+    {
+    }
+
+    /// <summary>The same with other limits of uploads, for tests.</summary>
+    internal NetdumpServer(ServerOptions options, TimeProvider time, ILogger log, Func<UploadContext, UploadContext> change)
     {
         _log = log;
         _options = new LiveOptions(options);
@@ -49,13 +55,13 @@ public sealed class NetdumpServer : IDisposable
             if (secure is not null)
             {
                 _identity = ServerIdentity.Load(store);
-                _uploads = new UploadPort(secure, new UploadContext(store, _identity, new EnrolledHosts(store, time), hooks, _options, time, log)
+                _uploads = new UploadPort(secure, change(new UploadContext(store, _identity, new EnrolledHosts(store, time), hooks, _options, time, log)
                 {
                     Work = _port.Work,
                     Analyse = _port.Analyses.Add,
                     ViewConsole = _port.ViewConsoleAsync,
                     Policy = new CrashPolicy(_options, _signatures),
-                });
+                }));
             }
         }
         catch

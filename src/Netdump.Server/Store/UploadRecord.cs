@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Netdump.Protocols.Upload;
@@ -14,6 +15,9 @@ public sealed record UploadRecord
     public const string FileName = "upload.json";
 
     private const int LongestFile = 256 << 10;
+
+    // People look at it: a fingerprint's + stays a +.
+    private static readonly UploadRecordJson Readable = new(new JsonSerializerOptions(UploadRecordJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     /// <summary>Version of the file; this program writes 1.</summary>
     public int Format { get; init; } = 1;
@@ -93,7 +97,7 @@ public sealed record UploadRecord
     }
 
     /// <summary>Writes the file in place of the one that is there. Durable when this returns. Throws <see cref="IOException"/>.</summary>
-    public void Write(CrashDirectory directory) => directory.Replace(FileName, JsonSerializer.SerializeToUtf8Bytes(this, UploadRecordJson.Default.UploadRecord));
+    public void Write(CrashDirectory directory) => directory.Replace(FileName, JsonSerializer.SerializeToUtf8Bytes(this, Readable.UploadRecord));
 }
 
 /// <summary>How far the vmcore of an announced crash is.</summary>

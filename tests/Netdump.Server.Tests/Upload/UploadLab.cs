@@ -9,6 +9,7 @@ using System.Text.Json;
 using Netdump.Protocols.Keys;
 using Netdump.Protocols.Upload;
 using Netdump.Server.Options;
+using Netdump.Server.Receivers.Upload;
 using Netdump.Server.Tests.Whole;
 
 namespace Netdump.Server.Tests.Upload;
@@ -16,9 +17,9 @@ namespace Netdump.Server.Tests.Upload;
 /// <summary>The whole server with its secure port, and hosts that talk to it over real TLS on the loopback.</summary>
 internal sealed class UploadLab : IDisposable
 {
-    public UploadLab(Func<ServerOptions, ServerOptions>? change = null)
+    public UploadLab(Func<ServerOptions, ServerOptions>? change = null, Func<UploadContext, UploadContext>? uploads = null)
     {
-        Server = new ServerUnderTest(o => (change?.Invoke(o) ?? o) with { SecurePort = 0 });
+        Server = new ServerUnderTest(o => (change?.Invoke(o) ?? o) with { SecurePort = 0 }, uploads);
         Host = Key();
         Enrol(("web1.example", Host));
     }

@@ -3,6 +3,9 @@ using Netdump.Server.Receivers.Upload;
 using Netdump.Server.Store;
 using Netdump.Server.Tests.Storage;
 using Netdump.Vmcore;
+using Netdump.Vmcore.Filter;
+using Netdump.Vmcore.Kdump;
+using Netdump.Vmcore.Output;
 using Netdump.Vmcore.Tests;
 
 namespace Netdump.Server.Tests.Upload;
@@ -75,9 +78,12 @@ public sealed class VmcoreUploadTests
     [Fact]
     public void A_dump_that_is_arriving_opens_at_any_moment()
     {
-        // makedumpfile's own stream: the whole header area comes last but one.
-        byte[] stream = File.ReadAllBytes(SharedData.File("linux-6.1-sysrq", "vmcore.flat-d31"));
         using TemporaryCrash crash = new();
+        MemoryStream flat = new();
+        using (VmcoreFile source = VmcoreFile.Open(SharedData.File("linux-6.1-sysrq", "vmcore.kdump-zlib-d31")))
+        using (FlattenedOutput output = new(flat, leaveOpen: true))
+            KdumpWriter.Write(source, new PageFilter(source, 0).Select, output, new WriteOptions { DumpLevel = 31, Threads = 1 });
+        byte[] stream = flat.ToArray();
         using VmcoreUpload upload = VmcoreUpload.Open(crash.Directory, 0);
         Random random = new(5);
         int opened = 0;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Netdump.Server.Options;
+using Netdump.Server.Receivers.Upload;
 using Netdump.Server.Tests.Classic;
 
 namespace Netdump.Server.Tests.Whole;
@@ -10,12 +11,15 @@ internal sealed class ServerUnderTest : IDisposable
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    public ServerUnderTest(Func<ServerOptions, ServerOptions>? change = null)
+    private readonly Func<UploadContext, UploadContext> _uploads;
+
+    public ServerUnderTest(Func<ServerOptions, ServerOptions>? change = null, Func<UploadContext, UploadContext>? uploads = null)
     {
+        _uploads = uploads ?? (context => context);
         Root = Directory.CreateTempSubdirectory("netdump-whole-").FullName;
         Options = new ServerOptions { Store = Path.Combine(Root, "crash"), Listen = IPAddress.Loopback, Port = 0, SecurePort = null, Threads = 2, Analyser = "none" };
         if (change is not null) Options = change(Options);
-        Server = new NetdumpServer(Options, TimeProvider.System, Log);
+        Server = new NetdumpServer(Options, TimeProvider.System, Log, _uploads);
         Server.Start();
     }
 
@@ -32,7 +36,7 @@ internal sealed class ServerUnderTest : IDisposable
     {
         ServerOptions options = Options with { Port = Server.EndPoint.Port, SecurePort = Server.SecureEndPoint?.Port };
         Server.Dispose();
-        Server = new NetdumpServer(options, TimeProvider.System, Log);
+        Server = new NetdumpServer(options, TimeProvider.System, Log, _uploads);
         Server.Start();
     }
 

@@ -3,6 +3,7 @@ using System.Reflection;
 using Microsoft.AspNetCore.Http;
 using Netdump.Protocols.Keys;
 using Netdump.Protocols.Upload;
+using Netdump.Server.Enrolment;
 using Netdump.Server.Store;
 
 namespace Netdump.Server.Receivers.Upload;
@@ -12,6 +13,8 @@ internal sealed class HostAnswers(UploadContext context, UploadCrashes crashes)
 {
     private static readonly string Version =
         typeof(HostAnswers).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+
+    private readonly HostEnrolment _enrolment = new(context.Store, context.Time);
 
     /// <summary>What the server knows of a host.</summary>
     /// <param name="caller">The host.</param>
@@ -26,8 +29,36 @@ internal sealed class HostAnswers(UploadContext context, UploadCrashes crashes)
         LastDump = LastDump(caller, address),
     };
 
-    /// <summary>Enrols the key of the connection.</summary>
-    public static Task EnrolAsync(HttpContext http, UploadBody body, HostCertificate certificate) => throw new Refusal(403, "bad-token", "not yet");
+    /// <summary>Enrols the key of the connection by a token, and says what the server knows of it then.</summary>
+    public async Task EnrolAsync(HttpContext http, UploadBody body, HostCertificate certificate, IPAddress address)
+    {
+        if (certificate.Issuer is not null)
+            throw Refusal.BadMessage("this key is for one capture kernel: a host enrols its own");
+        TokenEnrolment message = await UploadRequests.MessageAsync(body, UploadJson.Default.TokenEnrolment);
+        EnrolmentResult result;
+        try
+        {
+            result = await Task.Run(() => _enrolment.EnrolByToken(message.Token, certificate.Key, message.Name, address.ToString()));
+        }
+        catch (StoreException e)
+        {
+            Log.CrashError(context.Log, address, e.Message);
+            throw new Refusal(500, "failed", "the server could not write the enrolment", "look at the server's log");
+        }
+
+        if (result.Host is not { } host)
+        {
+            throw result.Outcome switch
+            {
+                EnrolmentOutcome.NameTaken => new Refusal(409, "name-taken", result.Message, result.Remedy),
+                EnrolmentOutcome.KeyTaken => new Refusal(409, "key-taken", result.Message, result.Remedy),
+                EnrolmentOutcome.BadToken => new Refusal(403, "bad-token", result.Message, result.Remedy),
+                _ => new Refusal(400, "bad-message", result.Message, result.Remedy),
+            };
+        }
+
+        await UploadRequests.AnswerAsync(http, 200, StandingOf(new Caller(host, null), address), UploadJson.Default.HostStanding);
+    }
 
     // The console's files are written within a fifth of a second after a line came, and say so after a restart too.
     private DateTimeOffset? LastConsole(IPAddress address)

@@ -7,15 +7,11 @@ namespace Netdump.Server.Receivers.Upload;
 internal sealed class UploadBody : IDisposable
 {
     private readonly HttpContext _http;
-    private readonly CancellationTokenSource _cut;
+    private readonly CancellationTokenSource _cut = new();
     private Refusal? _why;
 
     /// <summary>The body of a request.</summary>
-    public UploadBody(HttpContext http)
-    {
-        _http = http;
-        _cut = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
-    }
+    public UploadBody(HttpContext http) => _http = http;
 
     /// <summary>Bytes, as declared; null when they come in chunks.</summary>
     public long? Length => _http.Request.ContentLength;
@@ -23,8 +19,8 @@ internal sealed class UploadBody : IDisposable
     /// <summary>Content type without its parameters, lower case.</summary>
     public string Type => (_http.Request.ContentType ?? "").Split(';')[0].Trim().ToLowerInvariant();
 
-    /// <summary>Fires when the body is cut, or the connection is gone.</summary>
-    public CancellationToken Cancelled => _cut.Token;
+    /// <summary>Fires when the connection is gone, which ends waits; what it brought before can still be read.</summary>
+    public CancellationToken Gone => _http.RequestAborted;
 
     /// <summary>Why it was cut; null when it was not, or the connection broke.</summary>
     public Refusal? Why => Volatile.Read(ref _why);
@@ -38,7 +34,7 @@ internal sealed class UploadBody : IDisposable
             limit.MaxRequestBodySize = bytes;
     }
 
-    /// <summary>Reads what came; 0 at the end. Throws <see cref="OperationCanceledException"/> and <see cref="IOException"/>.</summary>
+    /// <summary>Reads what came; 0 at the end. Throws <see cref="OperationCanceledException"/> when it was cut, and <see cref="IOException"/>.</summary>
     public ValueTask<int> ReadAsync(Memory<byte> buffer) => _http.Request.Body.ReadAsync(buffer, _cut.Token);
 
     /// <summary>Ends the reading.</summary>

@@ -50,7 +50,8 @@ internal sealed partial class UploadCrash
         if (!IsOpen)
             throw Refusal.Over();
         body.Allow(UploadPaths.LongestText);
-        await CheckSpaceAsync(body.Length ?? 0);
+        if (_context.Options.Current.SpaceCheck && _context.FreeSpace(Directory.Path) < body.Length)
+            throw Refusal.NoSpace("the server's disk is full");
         string fresh = Directory.File(name + ".new");
         byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(BufferLength);
         try

@@ -268,13 +268,13 @@ internal sealed partial class UploadCrash
 
     private async Task<BlockMemory.Lease> RentAsync(long bytes, UploadBody body)
     {
-        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(body.Cancelled);
+        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(body.Gone);
         patience.CancelAfter(MemoryPatience);
         try
         {
             return await _context.Memory.RentAsync(bytes, patience.Token);
         }
-        catch (OperationCanceledException) when (!body.Cancelled.IsCancellationRequested)
+        catch (OperationCanceledException) when (!body.Gone.IsCancellationRequested)
         {
             throw Refusal.Busy("too many uploads at once", 10);
         }

@@ -166,7 +166,7 @@ internal sealed partial class UploadCrash : IDisposable
         if (!await _turn.WaitAsync(0))
         {
             _body?.Cut(Refusal.Busy("another request of this crash has come", 1));
-            if (!await _turn.WaitAsync(LongestWait, body.Cancelled))
+            if (!await _turn.WaitAsync(LongestWait, body.Gone))
                 throw Refusal.Busy("another request of this crash is not done yet", 5);
         }
 

@@ -68,7 +68,7 @@ internal sealed class UploadCrashes : IDisposable
         announcement = Bounded(announcement) with { BootId = caller.Leaf ?? announcement.BootId };
         UploadCrash? crash;
         bool isNew = false;
-        await _opening.WaitAsync(body.Cancelled);
+        await _opening.WaitAsync(body.Gone);
         try
         {
             crash = Find(caller, announcement);

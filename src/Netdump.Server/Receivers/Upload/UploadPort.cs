@@ -37,6 +37,7 @@ internal sealed class UploadPort : IDisposable
     private readonly UploadCrashes _crashes;
     private readonly UploadRequests _requests;
     private readonly AddressLimits _limits = new(MostConnections, MostOfAddress);
+    private readonly KestrelRefusals _refusals;
     private readonly WebApplication _web;
     private readonly Socket _socket;
     private TimeSpan _nextFullLine;
@@ -48,14 +49,15 @@ internal sealed class UploadPort : IDisposable
     {
         _context = context;
         _crashes = new UploadCrashes(context);
-        _requests = new UploadRequests(context, _crashes, _limits);
+        _refusals = new KestrelRefusals(context.Counters);
+        _requests = new UploadRequests(context, _crashes, _limits, _refusals);
         _socket = socket;
         context.Policy.Receiving = _crashes.Receiving;
         EndPoint = (IPEndPoint)_socket.LocalEndPoint!;
         // Nothing of the framework but Kestrel: no configuration of its own, no routes, no log; signals are the business of the process.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Logging.SetMinimumLevel(LogLevel.None).AddFilter(KestrelRefusals.Category, LogLevel.Debug).AddProvider(new KestrelRefusals(context.Counters));
+        builder.Logging.SetMinimumLevel(LogLevel.None).AddFilter(KestrelRefusals.Category, LogLevel.Debug).AddProvider(_refusals);
         builder.WebHost.UseKestrelCore().UseSockets(sockets => (sockets.Backlog, sockets.CreateBoundListenSocket) = (Backlog, _ => socket)).ConfigureKestrel(Configure);
         _web = builder.Build();
         _web.Run(_requests.HandleAsync);
@@ -178,6 +180,7 @@ internal sealed class UploadPort : IDisposable
         finally
         {
             _limits.Leave(address);
+            _refusals.Forget(connection.ConnectionId);
             if (!connection.Items.ContainsKey(HandshakeDone))
                 _context.Counters.CountRefused("handshake");
         }

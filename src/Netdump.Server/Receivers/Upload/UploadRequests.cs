@@ -14,7 +14,7 @@ namespace Netdump.Server.Receivers.Upload;
 /// Requests of the secure port, as docs/upload.md has them: who asks is known before anything of a body is read, and every refusal is one
 /// problem+json, counted once.
 /// </summary>
-internal sealed class UploadRequests(UploadContext context, UploadCrashes crashes, AddressLimits limits)
+internal sealed class UploadRequests(UploadContext context, UploadCrashes crashes, AddressLimits limits, KestrelRefusals kestrel)
 {
     private const string OffsetType = "application/offset+octet-stream";
     private const string JsonType = "application/json";
@@ -42,8 +42,10 @@ internal sealed class UploadRequests(UploadContext context, UploadCrashes crashe
             // The body came too slowly, was longer than allowed, or ended early.
             bool isSlow = bad.StatusCode == StatusCodes.Status408RequestTimeout;
             context.Counters.CountRefused(isSlow ? "slow-body" : bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? "too-large" : "bad-message");
-            if (!http.Response.HasStarted)
-                http.Response.StatusCode = bad.StatusCode;
+            kestrel.NoteCounted(http.Connection.Id);
+            if (http.Response.HasStarted)
+                return;
+            http.Response.StatusCode = bad.StatusCode;
             http.Response.Headers.Connection = "close";
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested || e is Microsoft.AspNetCore.Connections.ConnectionResetException)
@@ -66,7 +68,7 @@ internal sealed class UploadRequests(UploadContext context, UploadCrashes crashe
         if (path == UploadPaths.Enrol && method == "POST")
         {
             Admit(address);
-            await HostAnswers.EnrolAsync(http, body, certificate);
+            await _hosts.EnrolAsync(http, body, certificate, address);
             return;
         }
 
@@ -273,7 +275,10 @@ internal sealed class UploadRequests(UploadContext context, UploadCrashes crashe
         if (refusal.RetryAfter is { } seconds)
             http.Response.Headers.RetryAfter = Text(seconds);
         if (refusal.Closes)
+        {
+            kestrel.NoteCounted(http.Connection.Id);
             http.Response.Headers.Connection = "close";
+        }
         else if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = null; // a client that is still sending finds the answer: for some seconds its body is thrown away
         UploadProblem problem = new() { Type = $"urn:netdump:{refusal.Code}", Title = refusal.Message, Status = refusal.Status, Detail = refusal.Remedy };
