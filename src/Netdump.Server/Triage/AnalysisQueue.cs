@@ -69,7 +69,7 @@ public sealed class AnalysisQueue : IDisposable
     {
         try
         {
-            foreach (CrashDirectory directory in store.WithDump())
+            foreach (CrashDirectory directory in store.WithDump().Concat(store.WithUpload()).DistinctBy(d => d.Name))
                 if (!File.Exists(directory.File(ReportName)) && IsOver(directory) && !_stop.IsCancellationRequested)
                     await AnalyseAsync(_program!, directory);
         }
@@ -79,9 +79,19 @@ public sealed class AnalysisQueue : IDisposable
         }
     }
 
-    // Its session is gone when its log was closed, or says that nobody is asked any more.
+    // Its session is gone when its log was closed, or says that nobody is asked any more; an upload says it itself.
     private static bool IsOver(CrashDirectory directory)
     {
+        try
+        {
+            if (UploadRecord.Read(directory) is { } upload)
+                return upload.Ended is not null || upload.IsResting;
+        }
+        catch (InvalidDataException)
+        {
+            return false; // nobody of ours wrote it
+        }
+
         string session = directory.File(SessionFile.FileName);
         return !File.Exists(session) || SessionFile.ReadHeader(session).State == SessionState.Ended;
     }

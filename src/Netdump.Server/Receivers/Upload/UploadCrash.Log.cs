@@ -120,8 +120,8 @@ internal sealed partial class UploadCrash
 
     private async Task CloseLogAsync(bool mayGoOn)
     {
-        if (_log is null && !mayGoOn)
-            await OpenLogAsync(); // after a rest: its working files are to go
+        if (_log is null && !(mayGoOn && _record.IsResting))
+            await OpenLogAsync(); // an earlier process had it, or its working files are to go after a rest
         Task<Exception?> closing;
         lock (_logLock)
         {

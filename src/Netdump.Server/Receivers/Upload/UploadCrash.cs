@@ -133,6 +133,11 @@ internal sealed partial class UploadCrash : IDisposable
                 await RestAsync();
             }
         }
+        catch
+        {
+            _heard = now; // a full disk, most likely: tried again when the same time has passed once more
+            throw;
+        }
         finally
         {
             _turn.Release();

@@ -219,7 +219,7 @@ internal sealed class UploadCrashes : IDisposable
                     {
                         await crash.TickAsync(MonotonicClock.Now);
                     }
-                    catch (Exception error) when (error is not OperationCanceledException)
+                    catch (Exception error)
                     {
                         Log.CrashError(_context.Log, crash.Address, error.Message);
                     }

@@ -73,6 +73,9 @@ internal sealed class UploadPort : IDisposable
     public void Start()
     {
         _started = true;
+        // Uploads that wait for the disk hold a thread each: the others must not wait for the pool to grow.
+        ThreadPool.GetMinThreads(out int workers, out int completions);
+        ThreadPool.SetMinThreads(Math.Max(workers, Environment.ProcessorCount + 8), completions);
         _crashes.Start();
         _web.StartAsync().GetAwaiter().GetResult();
         Log.ListeningSecurely(_context.Log, EndPoint, _context.Identity.Fingerprint.ToString());

@@ -51,6 +51,7 @@ internal sealed class UploadRequests(UploadContext context, UploadCrashes crashe
         catch (Exception e) when (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested || e is Microsoft.AspNetCore.Connections.ConnectionResetException)
         {
             // The client is gone; what it sent without a digest is kept.
+            http.Abort();
         }
         catch (Exception e)
         {
