@@ -16,7 +16,7 @@ public static class RootProgram
           netdump start --dry-run    says what start would do
           netdump status             says whether a crash would be dumped
           netdump watch              keeps it so, in the foreground
-          netdump send vmcore --classic --server 10.0.0.2
+          netdump send vmcore --server 10.0.0.2   sends a dump that lies in a file
           netdump test               crashes this host, to see the dump arrive
           netdump report vmcore      says what happened, out of a dump alone
           netdump info vmcore        says of which kernel a dump is, and whether it is complete
@@ -42,7 +42,7 @@ public static class RootProgram
         var root = new RootCommand(Description)
         {
             PropagateCommand.Create(), StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(),
-            SendCommand.Create(), FilterCommand.Create(), ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(),
+            SendCommand.Create(), KeygenCommand.Create(), FilterCommand.Create(), ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(),
             PsCommand.Create(), BtCommand.Create(), RunqCommand.Create(), SymCommand.Create(), ModCommand.Create(), StructCommand.Create(), ReadCommand.Create(), KmemCommand.Create(),
             MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(), ShellCommand.Create(),
         };

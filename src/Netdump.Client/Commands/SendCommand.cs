@@ -4,7 +4,10 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Netdump.Client.Configuration;
 using Netdump.Client.Send;
+using Netdump.Client.Trust;
 using Netdump.Protocols.Classic;
+using Netdump.Protocols.Keys;
+using Netdump.Protocols.Upload;
 using Netdump.Vmcore;
 
 namespace Netdump.Client.Commands;
@@ -12,11 +15,14 @@ namespace Netdump.Client.Commands;
 /// <summary><c>netdump send</c>: a dump that lies in a file goes to a server as if this host had just crashed.</summary>
 public static class SendCommand
 {
-    private const int DefaultPort = 6666;
+    private static readonly TimeSpan ClassicTimeout = TimeSpan.FromSeconds(30);
+    private const int ClassicPort = 6666;
+    private const int SecureLevel = 31;
     private const string Examples = """
-        netdump send vmcore --classic --server 10.0.0.2
-        netdump send vmcore --classic --server dumps.example.org:6667 --json
-        netdump send vmcore --classic --server 10.0.0.2 --dump-level 31
+        netdump send vmcore --server 10.0.0.2
+        netdump send vmcore --server 10.0.0.2 --key ./key --pin SHA256:…     a key of netdump keygen, what netdump-server fingerprint prints
+        netdump send /var/crash/202611251200/dump.202611251200 --server dumps.example.org --json
+        netdump send vmcore --classic --server 10.0.0.2     as the original did: in the clear
         netdump send vmcore --classic --server 10.0.0.2 --profile B     as RHEL 3 would
         netdump send vmcore --classic --server 127.0.0.1 --local-address 127.1.0.7     as one of many hosts
         """;
@@ -24,31 +30,22 @@ public static class SendCommand
     /// <summary>Makes the command. It returns 0 when the server took the dump to its end.</summary>
     public static Command Create()
     {
-        var file = new Argument<string>("FILE") { Description = "An ELF core: /proc/vmcore or a copy of it" };
-        var classic = new Option<bool>("--classic") { Description = "By the netdump protocol on UDP, not encrypted" };
+        var file = new Argument<string>("FILE") { Description = "A dump in any format that netdump opens; with --classic an ELF core: /proc/vmcore or a copy of it" };
         var servers = new Option<string[]>("--server", "-s")
         {
-            Description = "Where to; given several times, the first that answers",
+            Description = "Where to; given several times, the first that takes it",
             HelpName = "HOST[:PORT]",
             Required = true,
             Arity = ArgumentArity.OneOrMore,
         };
-        var port = new Option<int>("--port", "-p") { Description = "The server's UDP port", HelpName = "N", DefaultValueFactory = _ => DefaultPort };
-        var localPort = new Option<int?>("--local-port") { Description = "UDP port to send from [default: 6666 if free, else any]", HelpName = "N" };
-        var localAddress = new Option<string?>("--local-address") { Description = "Address of this machine to send from [default: by the route]", HelpName = "ADDR" };
-        var plain = new Option<bool>("--plain") { Description = "Hand each datagram to the kernel by itself (no UDP_SEGMENT)" };
-        var profile = new Option<ClassicClientProfile>("--profile")
+        var port = new Option<int?>("--port", "-p") { Description = $"The servers' port [default: {UploadPaths.DefaultPort}, with --classic UDP {ClassicPort}]", HelpName = "N" };
+        var key = new Option<string?>("--key", "-k") { Description = $"The private key to send with, enrolled at the server [default: {HostKey.FilePath}]", HelpName = "FILE" };
+        var pin = new Option<string?>("--pin") { Description = $"The server's key [default: as in {KnownServers.FilePath}]", HelpName = "SHA256:…" };
+        var timeout = new Option<int?>("--timeout") { Description = "Give a server up that is silent for so long [default: 30, and 120 once it has answered; with --classic 30]", HelpName = "SECONDS" };
+        var level = new Option<int?>("--dump-level", "-d")
         {
-            Description = "Behave as an original client: A, B (RHEL 3), C or D (RHEL 4)",
-            HelpName = "A|B|C|D",
-            DefaultValueFactory = _ => ClassicClientProfile.Netdump,
-        };
-        var timeout = new Option<int>("--timeout") { Description = "Give a server up that did not answer for so long", HelpName = "SECONDS", DefaultValueFactory = _ => 30 };
-        var level = new Option<int>("--dump-level", "-d")
-        {
-            Description = "Pages to leave out, as in netdump filter; a server of ours stores them as excluded, an original one as zeros",
+            Description = $"Pages to leave out, as in netdump filter; a dump that is compressed already goes as it is [default: {SecureLevel}; with --classic 0, and an original server stores zeros]",
             HelpName = "0-31",
-            DefaultValueFactory = _ => 0,
         };
         level.Validators.Add(r =>
         {
@@ -56,62 +53,88 @@ public static class SendCommand
                 r.AddError("--dump-level must be from 0 to 31.");
         });
         var json = new Option<bool>("--json") { Description = "Progress and result for programs, one JSON object a line" };
-        var command = new CommandWithExamples("send", "Sends the dump in FILE to a netdump server, as if its host had just crashed.", Examples)
+        var classic = new Option<bool>("--classic") { Description = "By the netdump protocol on UDP, not encrypted" };
+        var localPort = new Option<int?>("--local-port") { Description = "With --classic: UDP port to send from [default: 6666 if free, else any]", HelpName = "N" };
+        var localAddress = new Option<string?>("--local-address") { Description = "With --classic: address of this machine to send from [default: by the route]", HelpName = "ADDR" };
+        var plain = new Option<bool>("--plain") { Description = "With --classic: hand each datagram to the kernel by itself (no UDP_SEGMENT)" };
+        var profile = new Option<ClassicClientProfile>("--profile")
         {
-            file, classic, servers, port, localAddress, localPort, plain, profile, timeout, level, json,
+            Description = "With --classic: behave as an original client, A, B (RHEL 3), C or D (RHEL 4)",
+            HelpName = "A|B|C|D",
+            DefaultValueFactory = _ => ClassicClientProfile.Netdump,
         };
-        foreach (var number in new[] { port, timeout })
-            number.Validators.Add(r => Check(r.GetValue(number), number.Name, r.AddError));
-        localPort.Validators.Add(r => Check(r.GetValue(localPort) ?? 1, localPort.Name, r.AddError));
+        var command = new CommandWithExamples("send", "Sends the dump in FILE to a netdump server, encrypted; run again, it goes on where it ended.", Examples)
+        {
+            file, servers, port, key, pin, timeout, level, json, classic, localAddress, localPort, plain, profile,
+        };
+        foreach (var number in new[] { port, timeout, localPort })
+            number.Validators.Add(r => Check(r.GetValue(number) ?? 1, number.Name, r.AddError));
         localAddress.Validators.Add(r =>
         {
             if (r.GetValue(localAddress) is { } text && !IPAddress.TryParse(text, out _))
                 r.AddError($"'{text}' is no IP address.");
         });
+        pin.Validators.Add(r =>
+        {
+            if (r.GetValue(pin) is { } text && !KeyFingerprint.TryParse(text, out _))
+                r.AddError("--pin is SHA256:…, as netdump-server fingerprint prints it.");
+        });
+        Option[] secureOnly = [key, pin];
+        Option[] classicOnly = [localAddress, localPort, plain, profile];
         command.Validators.Add(r =>
         {
-            if (!r.GetValue(classic))
-                r.AddError("How to send is missing: give --classic.");
+            foreach (var other in r.GetValue(classic) ? secureOnly : classicOnly)
+                if (r.GetResult(other) is { Implicit: false })
+                    r.AddError(r.GetValue(classic) ? $"{other.Name} is of the secure upload: leave it or --classic out." : $"{other.Name} is of the classic protocol: give --classic too.");
+            if (r.GetValue(pin) is not null && r.GetValue(servers)?.Length > 1)
+                r.AddError("--pin is of one server: name only that.");
             foreach (var server in r.GetValue(servers) ?? [])
-                if (Endpoint.TryParse(server, DefaultPort) is null)
+                if (Endpoint.TryParse(server, ClassicPort) is null)
                     r.AddError($"'{server}' is no HOST or HOST:PORT.");
         });
-        command.SetAction(p => Send(
-            p.GetRequiredValue(file), p.GetRequiredValue(servers), p.GetValue(port),
-            new SendOptions
+        command.SetAction(p => Send(p.GetValue(json), (display, stop) =>
+        {
+            var path = p.GetRequiredValue(file);
+            var isClassic = p.GetValue(classic);
+            var timeLimit = p.GetValue(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : (TimeSpan?)null;
+            var to = p.GetRequiredValue(servers).Select(s => Endpoint.TryParse(s, p.GetValue(port) ?? (isClassic ? ClassicPort : UploadPaths.DefaultPort))!).ToList();
+            if (!isClassic)
+            {
+                KeyFingerprint? pinned = p.GetValue(pin) is { } text && KeyFingerprint.TryParse(text, out var fingerprint) ? fingerprint : null;
+                return SendSecurely.Run(new SecureRequest(path, to, p.GetValue(key) ?? HostKey.FilePath, pinned, p.GetValue(level) ?? SecureLevel, timeLimit), display, stop);
+            }
+            return SendClassic(path, to, new SendOptions
             {
                 Profile = p.GetValue(profile),
                 LocalPort = p.GetValue(localPort),
-                DumpLevel = p.GetValue(level),
-                FilterNote = note => Console.Error.WriteLine($"netdump: {note}"),
+                DumpLevel = p.GetValue(level) ?? 0,
+                FilterNote = display.Note,
                 LocalAddress = p.GetValue(localAddress) is { } address ? IPAddress.Parse(address) : null,
                 IsPlain = p.GetValue(plain),
                 Magic = SendOptions.MagicOf(Guid.NewGuid()),
-                AcknowledgeLimit = TimeSpan.FromSeconds(p.GetValue(timeout)),
-                SilenceLimit = TimeSpan.FromSeconds(p.GetValue(timeout)),
+                AcknowledgeLimit = timeLimit ?? ClassicTimeout,
+                SilenceLimit = timeLimit ?? ClassicTimeout,
                 RebootDelay = TimeSpan.Zero, // there is no machine to restart: the server's word is the end
-            },
-            p.GetValue(json)));
+            }, display, stop);
+        }));
         return command;
     }
 
-    /// <summary>Sends a file.</summary>
-    /// <param name="path">The dump.</param>
-    /// <param name="servers">As the operator wrote them.</param>
-    /// <param name="port">Port of those that name none.</param>
-    /// <param name="options">How.</param>
-    /// <param name="json">For programs.</param>
-    /// <returns>0.</returns>
-    /// <exception cref="ClientException">The file is no whole dump, or no server took it.</exception>
-    private static int Send(string path, string[] servers, int port, SendOptions options, bool json)
+    private static int Send(bool json, Func<SendDisplay, CancellationToken, int> send)
     {
-        using var source = Open(path);
-        var targets = servers.Select(s => Resolve(Endpoint.TryParse(s, port)!)).ToList();
         using var stop = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, c => Stop(c, stop));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => Stop(c, stop));
-        var display = new SendDisplay(Console.Out, json, isTerminal: !Console.IsOutputRedirected);
-        var result = new ClassicSender(source, options, display.Show).Run(targets, stop.Token);
+        return send(new SendDisplay(Console.Out, Console.Error, json, isTerminal: !Console.IsOutputRedirected), stop.Token);
+    }
+
+    /// <summary>Sends a file by the classic protocol.</summary>
+    /// <exception cref="ClientException">The file is no whole dump, or no server took it.</exception>
+    private static int SendClassic(string path, List<Endpoint> servers, SendOptions options, SendDisplay display, CancellationToken stop)
+    {
+        using var source = Open(path);
+        var targets = servers.Select(Resolve).ToList();
+        var result = new ClassicSender(source, options, display.Show).Run(targets, stop);
         display.End(result, source.LogTrouble);
         return result.IsDone ? 0 : throw Explain(result, options);
     }
@@ -129,10 +152,13 @@ public static class SendCommand
         }
         if (!source.File.IsTruncated)
             return source;
-        var (has, needs) = (source.File.Bytes.Length, source.File.LengthNeeded);
-        source.Dispose();
-        throw new ClientException($"{path} is cut short: it has {has} of {needs} bytes", "copy it again");
+        using (source)
+            throw CutShort(path, source.File);
     }
+
+    /// <summary>The dump is not whole.</summary>
+    internal static ClientException CutShort(string path, VmcoreFile file) =>
+        new($"{path} is cut short: it has {file.Bytes.Length} of {file.LengthNeeded} bytes", "copy it again");
 
     private static SendTarget Resolve(Endpoint server) => new(server.ToString(), new IPEndPoint(server.Resolve()[0], server.Port));
 

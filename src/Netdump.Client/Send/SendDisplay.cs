@@ -5,8 +5,13 @@ using System.Text.Json;
 namespace Netdump.Client.Send;
 
 /// <summary>Shows how a dump goes: a bar on a terminal, a line every few seconds in a file, or JSON lines for programs.</summary>
-internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
+/// <param name="output">Takes it.</param>
+/// <param name="errors">Takes what happens besides.</param>
+/// <param name="json">For programs.</param>
+/// <param name="isTerminal">Whether <paramref name="output"/> is one.</param>
+internal sealed class SendDisplay(TextWriter output, TextWriter errors, bool json, bool isTerminal)
 {
+    private readonly Lock _lock = new();
     private const int BarWidth = 24;
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
     private readonly ArrayBufferWriter<byte> _json = new();
@@ -15,6 +20,35 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
 
     /// <summary>Shows one step; steps of progress come once a second.</summary>
     public void Show(SendProgress progress)
+    {
+        lock (_lock) ShowLocked(progress);
+    }
+
+    /// <summary>Shows what happens besides, a line; from any thread.</summary>
+    public void Note(string note)
+    {
+        lock (_lock)
+        {
+            if (json)
+            {
+                WriteJson(w =>
+                {
+                    w.WriteString("event", "note");
+                    w.WriteString("note", note);
+                });
+                return;
+            }
+            if (_barLength > 0)
+            {
+                output.Write($"\r{"".PadRight(_barLength)}\r");
+                output.Flush();
+                _barLength = 0;
+            }
+            errors.WriteLine($"netdump: {note}");
+        }
+    }
+
+    private void ShowLocked(SendProgress progress)
     {
         if (json)
         {
@@ -41,7 +75,7 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
                 Line(ProgressText.Of(progress));
                 break;
             case SendStage.GivenUp:
-                Line($"{progress.Target.Name} is given up");
+                Line($"{progress.Target.Name} is given up{(progress.Reason is { } reason ? $": {reason}" : "")}");
                 break;
         }
     }
@@ -67,8 +101,10 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
         }
         if (logTrouble is not null)
             Line($"without the kernel's log: {logTrouble}");
-        if (result.IsDone)
-            Line($"done: {result.PagesSent} pages in {result.Elapsed.TotalSeconds:0.0} s");
+        if (result.Outcome == SendOutcome.NotWanted)
+            Line($"done: {result.Target.Name} has log and tasks as {result.Crash}, and wants no more of it");
+        else if (result.IsDone)
+            Line($"done: {result.PagesSent} pages in {result.Elapsed.TotalSeconds:0.0} s{(result.Crash is null ? "" : $", kept as {result.Crash}")}");
         else if (_barLength > 0)
             Line("stopped");
     }
@@ -93,17 +129,23 @@ internal sealed class SendDisplay(TextWriter output, bool json, bool isTerminal)
             writer.WriteNumber("seconds_left", Math.Round(left.TotalSeconds, 1));
         if (progress.Outcome != SendOutcome.None)
             writer.WriteString("outcome", Name(progress.Outcome));
+        if (progress.Reason is not null)
+            writer.WriteString("reason", progress.Reason);
     }
 
     private static string Name(SendOutcome outcome) => outcome switch
     {
-        SendOutcome.Rebooted => "done",
+        SendOutcome.Rebooted or SendOutcome.Stored => "done",
         SendOutcome.Exited => "exited",
         SendOutcome.Refused => "refused",
         SendOutcome.NoAnswer => "no-answer",
         SendOutcome.PortClosed => "port-closed",
         SendOutcome.Unreachable => "unreachable",
         SendOutcome.Silent => "silent",
+        SendOutcome.NotWanted => "not-wanted",
+        SendOutcome.NoSpace => "no-space",
+        SendOutcome.NotEnrolled => "not-enrolled",
+        SendOutcome.WrongServerKey => "wrong-server-key",
         _ => "cancelled",
     };
 

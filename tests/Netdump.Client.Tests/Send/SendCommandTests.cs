@@ -14,7 +14,12 @@ public class SendCommandTests
     [Theory]
     [InlineData("send")]
     [InlineData("send vmcore --classic")]
-    [InlineData("send vmcore --server h")]
+    [InlineData("send vmcore --server h --plain")]
+    [InlineData("send vmcore --server h --profile A")]
+    [InlineData("send vmcore --server h --pin SHA256:xyz")]
+    [InlineData("send vmcore --server h --server i --pin SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")]
+    [InlineData("send vmcore --classic --server h --key k")]
+    [InlineData("keygen")]
     [InlineData("send vmcore --classic --server h:0")]
     [InlineData("send vmcore --classic --server :1")]
     [InlineData("send vmcore --classic --server h --port 70000")]
@@ -119,10 +124,10 @@ public class SendCommandTests
         var target = new SendTarget("srv", new IPEndPoint(IPAddress.Loopback, 6666));
         var half = new SendProgress(SendStage.Sending, target, 128, 256, 1 << 19, 1 << 20, 1e6, TimeSpan.FromSeconds(100), true, SendOutcome.None);
         using var terminal = new StringWriter();
-        new SendDisplay(terminal, json: false, isTerminal: true).Show(half);
+        new SendDisplay(terminal, TextWriter.Null, json: false, isTerminal: true).Show(half);
         Assert.Equal("\r[############............] 50.0 % of 1 MB, 1.0 MB/s, 2 min left", terminal.ToString());
         using var file = new StringWriter();
-        var display = new SendDisplay(file, json: false, isTerminal: false);
+        var display = new SendDisplay(file, TextWriter.Null, json: false, isTerminal: false);
         for (var i = 0; i < 10; i++)
             display.Show(half);
         Assert.Equal(2, file.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);

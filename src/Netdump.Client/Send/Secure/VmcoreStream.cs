@@ -13,6 +13,9 @@ internal static class VmcoreStream
     private const int ClassBits = 2 | 4 | 8 | 16; // of a dump level: those that only the page structures tell
     private const int Piece = 1 << 20;
 
+    /// <summary>Name and version of this program, as servers are told it.</summary>
+    public static string Program { get; } = $"netdump {typeof(VmcoreStream).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]}";
+
     /// <summary>Bytes that will go out, when they are known before.</summary>
     public static long? LengthOf(VmcoreFile file) => IsCompressed(file) ? file.Bytes.Length : null;
 
@@ -34,7 +37,7 @@ internal static class VmcoreStream
             MemoryBytes = memory,
             VmcoreBytes = IsCompressed(file) ? (ulong)file.Bytes.Length : (options.DumpLevel & ClassBits) == 0 ? memory : 0,
             DumpLevel = IsCompressed(file) ? null : options.DumpLevel,
-            Program = $"netdump {typeof(VmcoreStream).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]}",
+            Program = Program,
         };
     }
 
