@@ -9,7 +9,7 @@ public sealed class Guest : IDisposable
     private readonly Command _command;
 
     public Guest(TestKernel kernel, string scratch, IEnumerable<string> configuration, string crash,
-        int memoryMiB = 512, string crashkernel = "128M", bool withModule = false, string nic = "virtio-net-pci", string more = "", string qemu = "")
+        int memoryMiB = 512, string crashkernel = "128M", bool withModule = false, string nic = "virtio-net-pci", string more = "", string qemu = "", string network = "", params string[] programs)
     {
         string image = Path.Combine(scratch, "guest.cpio.gz"), conf = Path.Combine(scratch, "netdump.conf");
         // All of memory unless a test asks for less: most compare with /proc/vmcore.
@@ -21,10 +21,10 @@ public sealed class Guest : IDisposable
             Command.Succeed(Tool("build-module"), kernel.Release, module);
             arguments.Add(module);
         }
-        Command.Succeed(Tool("make-image"), [.. arguments]);
+        Command.Succeed(Tool("make-image"), [.. arguments, .. programs]);
         _command = new Command(Tool("boot"),
             [kernel.Release, image, $"{memoryMiB}", crashkernel, $"lab_crash={crash}", .. more.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
-            environment: new Dictionary<string, string> { ["NIC"] = nic, ["QEMU_EXTRA"] = qemu });
+            environment: new Dictionary<string, string> { ["NIC"] = nic, ["NETWORK"] = network, ["QEMU_EXTRA"] = qemu });
     }
 
     /// <summary>What the serial line showed, both kernels.</summary>

@@ -64,6 +64,17 @@ public sealed class InterfaceMatchTests
         Assert.Null(InterfaceMatch.Find(Wanted("00:00:00:00:00:00", ""), [Device(1, "eth0", "00:00:00:00:00:00", Slot3)], exact: false));
     }
 
+    [Fact]
+    public void No_device_is_two_cards()
+    {
+        NetworkDevice[] devices = [Device(7, "eth0", B, Slot3), Device(8, "eth1", null, Slot4)];
+        // The first card would be content with slot 3, but its device is known to be the second card.
+        CaptureCard[] cards = [Wanted(A, Slot3), Wanted(B, Slot3)];
+        Assert.Equal([null, 7], InterfaceMatch.FindAll(cards, devices, exact: true).Select(l => l?.Index));
+        Assert.Equal([null, 7], InterfaceMatch.FindAll(cards, devices, exact: false).Select(l => l?.Index));
+        Assert.Equal([8, 7], InterfaceMatch.FindAll([Wanted(A, Slot4), Wanted(B, Slot3)], devices, exact: false).Select(l => l?.Index));
+    }
+
     private static CaptureCard Wanted(string mac, string busPath) => new(mac, busPath);
 
     private static NetworkDevice Device(int index, string name, string? mac, string busPath, string? permanent = null) =>

@@ -46,6 +46,18 @@ public sealed class DeviceTreeTests : IDisposable
     }
 
     [Fact]
+    public void Interfaces_with_a_device_and_wireless_ones_are_known()
+    {
+        _host.AddVirtioCard();
+        _host.AddUpper("br0", "bridge", "eth0");
+        Assert.True(Tree.HasDevice("eth0"));
+        Assert.False(Tree.HasDevice("br0"));
+        Assert.False(Tree.IsWireless("eth0"));
+        _host.MakeDirectory("/sys/devices/pci0000:00/0000:00:03.0/virtio0/net/eth0/phy80211");
+        Assert.True(Tree.IsWireless("eth0"));
+    }
+
+    [Fact]
     public void A_watchdog_counts_when_it_runs_and_has_a_device()
     {
         const string Device = "/sys/devices/pci0000:00/0000:00:1f.0";

@@ -27,15 +27,15 @@ public sealed class FakeHost : IDisposable
     }
 
     /// <summary>A virtio network card behind PCI, as sysfs shows it.</summary>
-    public void AddVirtioCard(string name = "eth0")
+    public void AddVirtioCard(string name = "eth0", int slot = 3)
     {
-        const string Pci = "/sys/devices/pci0000:00/0000:00:03.0";
-        Write($"{Pci}/virtio0/net/{name}/uevent", $"INTERFACE={name}\nIFINDEX=2\n");
-        Write($"{Pci}/virtio0/net/{name}/carrier", "1\n");
-        Link($"{Pci}/virtio0/net/{name}/device", "../../../virtio0");
-        Link($"/sys/class/net/{name}", $"../../devices/pci0000:00/0000:00:03.0/virtio0/net/{name}");
-        AddDriver($"{Pci}/virtio0", "virtio", "virtio_net", "virtio_net");
-        AddDriver(Pci, "pci", "virtio-pci", "virtio_pci");
+        string pci = $"/sys/devices/pci0000:00/0000:00:{slot:x2}.0", device = $"{pci}/virtio{slot - 3}";
+        Write($"{device}/net/{name}/uevent", $"INTERFACE={name}\nIFINDEX=2\n");
+        Write($"{device}/net/{name}/carrier", "1\n");
+        Link($"{device}/net/{name}/device", $"../../../virtio{slot - 3}");
+        Link($"/sys/class/net/{name}", $"../..{device[4..]}/net/{name}");
+        AddDriver(device, "virtio", "virtio_net", "virtio_net");
+        AddDriver(pci, "pci", "virtio-pci", "virtio_pci");
     }
 
     /// <summary>Binds a device to a driver; a driver built in without parameters has no module.</summary>

@@ -14,6 +14,13 @@ public sealed class ServerPathTests
 
     private static Endpoint Server(string host) => new(host, 6666);
 
+    /// <summary>Makes the kernel ask a link for a neighbour.</summary>
+    internal static void Provoke(IPAddress neighbour)
+    {
+        using var socket = new Socket(neighbour.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        socket.SendTo([0], new IPEndPoint(neighbour, 9));
+    }
+
     private static void Cable(RouteNetlink netlink)
     {
         NetworkNamespace.Ip("link add east type veth peer name west");

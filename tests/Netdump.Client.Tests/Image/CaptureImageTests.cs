@@ -30,17 +30,32 @@ public sealed class CaptureImageTests : IDisposable
         BootId = "b",
         KernelRelease = "6.1",
         Servers = [new CaptureServer("10.0.2.2", 6666, "dump.example", 0)],
-        Devices = [],
+        Devices =
+        [
+            new CaptureDevice { Kind = CaptureDeviceKind.Card, Name = "eno1", Mac = null, Mtu = 0, Below = [], Card = new CaptureCard("52:54:00:12:34:56", "/sys/devices/x"), Vlan = null, Bond = null },
+            new CaptureDevice
+            {
+                Kind = CaptureDeviceKind.Bond,
+                Name = "bond0",
+                Mac = "52:54:00:12:34:56",
+                Mtu = 9000,
+                Below = [0],
+                Card = null,
+                Vlan = null,
+                Bond = new CaptureBond(4, 100, 1, 0, 0, new CaptureLacp(1, true, 65535, 3, null)),
+            },
+            new CaptureDevice { Kind = CaptureDeviceKind.Vlan, Name = "bond0.120", Mac = null, Mtu = 0, Below = [1], Card = null, Vlan = new CaptureVlan(120, 0x8100), Bond = null },
+        ],
         Interfaces =
         [
             new CaptureInterface
             {
-                Name = "eth0",
-                Device = 0,
-                Lease = null,
+                Name = "bond0.120",
+                Device = 2,
                 Addresses = [new CaptureAddress("10.0.2.15", 24)],
                 Routes = [new CaptureRoute("0.0.0.0", 0, "10.0.2.2", null)],
                 Neighbours = [],
+                Lease = new CaptureLease("10.0.2.15", "01525400123456"),
             },
         ],
         Modules = [new CaptureModule("nic", "/lib/modules/6.1/nic.ko", "a=1")],
@@ -68,6 +83,8 @@ public sealed class CaptureImageTests : IDisposable
     [InlineData("modules", "null")]
     [InlineData("servers", "[{\"port\": 1}]")]
     [InlineData("interfaces", "[{\"name\": \"eth0\"}]")]
+    [InlineData("devices", null)]
+    [InlineData("devices", "[{\"name\": \"eth0\"}]")]
     public void A_manifest_that_lacks_a_part_is_none(string key, string? value)
     {
         JsonObject json = JsonNode.Parse(Manifest.ToJson())!.AsObject();

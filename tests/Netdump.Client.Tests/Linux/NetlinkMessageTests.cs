@@ -65,8 +65,62 @@ public sealed class NetlinkMessageTests
     }
 
     [Fact]
+    public void What_a_VLAN_a_bond_and_a_bridge_are_reads_back_as_it_was_written()
+    {
+        Gen.Select(Gen.Int[1, 4094], Gen.Int[0, 6], Gen.UInt, Gen.Int[0, 255], Gen.Int[0, 65535], Gen.Byte.Array[MacAddress.Size], Gen.Bool).Sample((id, mode, interval, number, port, bytes, flag) =>
+        {
+            Assert.True(MacAddress.TryRead(bytes, out MacAddress mac));
+            VlanOptions vlan = new(id, flag ? VlanOptions.Customer : VlanOptions.Service);
+            Link? read = ReadMade(LinkRequest.MakeVlan(Buffer, 1, "bond0.120", mac, 5, vlan));
+            Assert.Equal((vlan, "vlan", "bond0.120", mac, 5), (read?.Vlan, read?.Kind, read?.Name, read?.Mac, read?.Lower));
+
+            BondOptions bond = new() { Mode = mode, MonitorInterval = interval, HashPolicy = number, FailOverMac = number % 3 };
+            if (mode == BondOptions.Lacp)
+                bond = bond with { LacpRate = number & 1, LacpActive = flag ? null : false, SystemPriority = port, PortKey = port, SystemMac = mac.IsZero ? null : mac };
+            read = ReadMade(LinkRequest.MakeBond(Buffer, 1, "a-name-of-15-by", flag ? mac : null, bond));
+            Assert.Equal((bond, "bond", flag ? mac : null), (read?.Bond, read?.Kind, read?.Mac));
+
+            read = ReadMade(LinkRequest.MakeBridge(Buffer, 1, "br0", null));
+            Assert.Equal((new BridgeOptions(false, false), "bridge"), (read?.Bridge, read?.Kind));
+        });
+    }
+
+    [Fact]
+    public void The_VLANs_of_a_bridges_port_are_told_one_by_one_or_in_ranges()
+    {
+        byte[] body = new byte[16 + 4 + (4 * 8)];
+        (body[0], body[4], body[16], body[18]) = (7, 9, 36, 26); // AF_BRIDGE, interface 9, IFLA_AF_SPEC of 36 bytes
+        int at = 20;
+        // Flags and number: 1 is the default and untagged, 100 to 150 a range, 200 tagged. (The attribute's type is IFLA_BRIDGE_VLAN_INFO.)
+        foreach ((byte flags, byte number) in new (byte, byte)[] { (2 | 4, 1), (8, 100), (16, 150), (0, 200) })
+        {
+            (body[at], body[at + 2], body[at + 4], body[at + 6]) = (8, 2, flags, number);
+            at += 8;
+        }
+        Assert.Equal([new(9, 1, 1, true, true), new(9, 100, 150, false, false), new(9, 200, 200, false, false)], BridgeAnswer.ReadVlans(body)!);
+    }
+
+    [Fact]
+    public void A_name_that_is_too_long_for_the_kernel_is_not_sent() =>
+        Assert.Throws<ArgumentException>(() => LinkRequest.MakeBridge(Buffer, 1, "a-name-of-16-byt", null));
+
+    private static Link? ReadMade(ReadOnlySpan<byte> message)
+    {
+        NetlinkMessages messages = new(message);
+        Assert.True(messages.TryNext(out NetlinkMessage one));
+        byte[] body = one.Body.ToArray();
+        body[4] = 9; // the kernel numbers it
+        return NetlinkAnswer.ReadLink(body);
+    }
+
+    private Link? ReadMade(int length) => ReadMade(Buffer.AsSpan(0, length));
+
+    [Fact]
     public void The_longest_request_fits_the_buffer()
     {
+        Assert.True(MacAddress.TryParse("02:00:5e:10:20:30", out MacAddress mac));
+        BondOptions bond = new() { Mode = BondOptions.Lacp, FailOverMac = 1, LacpActive = false, SystemPriority = 1, PortKey = 1, SystemMac = mac };
+        Assert.InRange(LinkRequest.MakeBond(Buffer, 1, "a-name-of-15-by", mac, bond), 1, NetlinkRequest.MaximumSize);
         Route route = new(IPAddress.Parse("10.0.0.0"), 8, IPAddress.Parse("fd00::1"), IPAddress.Parse("10.0.0.1"), int.MaxValue, uint.MaxValue, Metric: 9);
         Assert.InRange(NetlinkRequest.AddRoute(Buffer, 1, route), 1, NetlinkRequest.MaximumSize);
     }
@@ -120,5 +174,7 @@ public sealed class NetlinkMessageTests
         NetlinkAnswer.ReadAddress(body);
         NetlinkAnswer.ReadRoute(body);
         NetlinkAnswer.ReadNeighbour(body);
+        BridgeAnswer.ReadForwarding(body);
+        BridgeAnswer.ReadVlans(body);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Netdump.Client.Linux;
+using Netdump.Client.Tests.Host;
 
 namespace Netdump.Client.Tests.Linux;
 
@@ -84,6 +85,45 @@ public sealed class RouteNetlinkTests
         Assert.Equal("bridge", bridge.Kind);
         Assert.Equal(bridge.Index, east.Master);
         Assert.Equal(netlink.Links().Single(l => l.Name == "west").Index, east.Lower);
+    });
+
+    [Fact]
+    public void A_bridge_is_made_forwards_at_once_learns_and_is_removed() => NetworkNamespace.Run(netlink =>
+    {
+        NetworkNamespace.Ip("link add east type veth peer name west");
+        int east = netlink.Links().Single(l => l.Name == "east").Index, west = netlink.Links().Single(l => l.Name == "west").Index;
+        Assert.True(MacAddress.TryParse("02:00:00:00:00:0a", out MacAddress mac));
+        Assert.True(MacAddress.TryParse("02:00:00:00:00:0b", out MacAddress other));
+        netlink.SetMac(west, other);
+        netlink.MakeBridge("br9", mac);
+        Assert.Equal(Errno.Exists, Assert.Throws<LinuxException>(() => netlink.MakeBridge("br9", null)).Error);
+        Link bridge = netlink.Links().Single(l => l.Name == "br9");
+        Assert.Equal((mac, new BridgeOptions(false, false)), (bridge.Mac, bridge.Bridge));
+        netlink.SetMaster(east, bridge.Index);
+        foreach (int index in new[] { east, west, bridge.Index }) netlink.SetUp(index);
+        Assert.True(netlink.WaitForCarrier(bridge.Index, Enough));
+        Assert.Equal(3, netlink.Link(east)?.PortState); // forwarding, without a delay
+        netlink.AddAddress(west, IPAddress.Parse("10.77.0.2"), 24);
+        ServerPathTests.Provoke(IPAddress.Parse("10.77.0.9"));
+        for (int i = 0; !netlink.Forwarding().Contains(new ForwardingEntry(east, other)); i++)
+        {
+            Assert.True(i < 100, "the bridge did not learn");
+            Task.Delay(20).Wait();
+        }
+        netlink.Delete(bridge.Index);
+        Assert.Equal(0, netlink.Link(east)?.Master);
+    });
+
+    [Fact]
+    public void An_address_with_an_end_is_told_from_one_for_good() => NetworkNamespace.Run(netlink =>
+    {
+        NetworkNamespace.Ip("link add east type veth peer name west");
+        NetworkNamespace.Ip("address add 10.77.0.2/24 dev east");
+        NetworkNamespace.Ip("address add 10.77.0.3/24 dev east valid_lft 3600 preferred_lft 1800");
+        Assert.False(netlink.Addresses().Single(a => a.Address.Equals(IPAddress.Parse("10.77.0.2"))).IsForATime);
+        InterfaceAddress leased = netlink.Addresses().Single(a => a.Address.Equals(IPAddress.Parse("10.77.0.3")));
+        Assert.True(leased.IsForATime);
+        Assert.InRange(leased.ValidSeconds, 3500u, 3600u);
     });
 
     [Fact]

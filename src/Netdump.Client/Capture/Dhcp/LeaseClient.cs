@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Text;
 using Netdump.Client.Linux;
 
@@ -20,7 +19,8 @@ internal static class LeaseClient
         BindToDevice(socket, link.Name);
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         socket.Bind(new IPEndPoint(IPAddress.Any, DhcpMessage.ClientPort));
-        uint transaction = BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
+        // Not RandomNumberGenerator: that wants OpenSSL, which is not in the image.
+        uint transaction = BitConverter.ToUInt32(Guid.NewGuid().ToByteArray());
         LeaseRenewal renewal = new(address, link.Mac ?? default, clientId, transaction, Uptime.Now);
         byte[] buffer = new byte[2048];
         while (renewal.End == RenewalEnd.Open)
