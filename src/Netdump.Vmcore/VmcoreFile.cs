@@ -105,6 +105,23 @@ public sealed class VmcoreFile : IDisposable
     /// <exception cref="IOException">The file cannot be opened or read; also <see cref="UnauthorizedAccessException"/>.</exception>
     public static VmcoreFile Open(string path) => Open([path]);
 
+    /// <summary>Opens a dump that lies somewhere else than in a file, neither packed nor flattened.</summary>
+    /// <param name="bytes">Its bytes; disposed with the dump, also when this throws.</param>
+    /// <exception cref="VmcoreFormatException">No dump that is known, or headers or notes are corrupt.</exception>
+    /// <exception cref="IOException">They cannot be read.</exception>
+    public static VmcoreFile Open(DumpBytes bytes)
+    {
+        try
+        {
+            return Of([bytes], new DumpWrapping(Packing.None, IsFlattened: false, IsWhole: true));
+        }
+        catch
+        {
+            bytes.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Opens a dump of one file, or the files of a split one in any order; packed or flattened ones, pipes and standard input (<c>-</c>) too.</summary>
     /// <param name="paths">The files.</param>
     /// <param name="progress">Is told how far a packed file is unpacked, which may take minutes.</param>

@@ -38,6 +38,7 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
                 if (identity is not null) console.Say("no server took it by the secure upload: CLASSIC_FALLBACK=yes, so it goes out in the clear");
                 if (Classic(links, messages)) return true;
             }
+            if (manifest.Spool is { } spool && Keep(spool)) return true;
             console.Say($"the next try follows in {pause.TotalSeconds:0} s");
             Descriptors.Pause(pause);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
@@ -64,14 +65,7 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
         SecureOptions options = new()
         {
             Certificate = identity,
-            Announcement = new CrashAnnouncement
-            {
-                BootId = Guid.TryParse(manifest.BootId, out Guid boot) ? boot : null,
-                HostName = manifest.HostName,
-                Release = manifest.KernelRelease,
-                Title = diagnosis?.Title,
-                Signature = diagnosis?.Signature,
-            },
+            Announcement = Announcement(),
             DumpLevel = manifest.DumpLevel ?? 31,
             IsMapped = true,
             State = diagnosis is null ? null : () => watch.Told(diagnosis.State()),
@@ -81,6 +75,18 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
         SecureTarget[] targets = [.. manifest.Servers.Select(s => Target(links, s)).OfType<SecureTarget>()];
         return new SecureSender(dump.File, options, watch.Report).Run(targets).IsDone;
     }
+
+    private CrashAnnouncement Announcement() => new()
+    {
+        BootId = Guid.TryParse(manifest.BootId, out Guid boot) ? boot : null,
+        HostName = manifest.HostName,
+        Release = manifest.KernelRelease,
+        Title = diagnosis?.Title,
+        Signature = diagnosis?.Signature,
+    };
+
+    // Sent later with the host's own key, which has to name each sending.
+    private bool Keep(Guid spool) => new SpoolStep(spool, dump.File, manifest.DumpLevel ?? 31, Announcement() with { Id = Guid.NewGuid() }, console, watch.Moved).Run();
 
     private SecureTarget? Target(Links links, CaptureServer server)
     {

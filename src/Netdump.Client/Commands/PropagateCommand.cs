@@ -115,7 +115,7 @@ internal static class PropagateCommand
             return new(new(CheckLevel.Warn, "server", e.Fact, e.Advice, "server-down"), null);
         }
         using ECDsa key = HostKey.Open(host);
-        return ServerWord.Ask(server, pin, address, key, 0);
+        return ServerWord.Ask(server, pin, address, key);
     }
 }
 

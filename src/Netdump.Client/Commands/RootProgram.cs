@@ -41,7 +41,7 @@ public static class RootProgram
         }
         var root = new RootCommand(Description)
         {
-            PropagateCommand.Create(), StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(),
+            PropagateCommand.Create(), StartCommand.Create(), StopCommand.Create(), StartCommand.CreateRestart(), StatusCommand.Create(), WatchCommand.Create(), TestCommand.Create(), SpoolCommand.Create(),
             SendCommand.Create(), KeygenCommand.Create(), FilterCommand.Create(), ReportCommand.Create(), AnalyseCommand.Create(), InfoCommand.Create(), DmesgCommand.Create(),
             PsCommand.Create(), BtCommand.Create(), RunqCommand.Create(), SymCommand.Create(), ModCommand.Create(), StructCommand.Create(), ReadCommand.Create(), KmemCommand.Create(),
             MountCommand.Create(), NetCommand.Create(), IrqCommand.Create(), ShellCommand.Create(),

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Netdump.Client.Configuration;
 using Netdump.Client.Host;
+using Netdump.Client.Spool;
+using Netdump.Client.Trust;
 
 namespace Netdump.Client.Commands;
 
@@ -75,6 +77,10 @@ internal static class StartCommand
             FailedStart.Remove(host);
             TestRecord.NoteReturn(host);
             SayWhere(plan, dryRun);
+            // Armed by now: what follows may take seconds when a server is down, and fails nothing.
+            if (plan.Transport is { } transport)
+                foreach (Check check in Magic.Deposit(host, configuration, transport, plan.BootId)) Console.WriteLine(check);
+            if (configuration.Spool is not null && plan.Transport is { IsSecure: true }) SpoolSending.Begin(configuration.Source);
             return 0;
         }
         catch (ClientException e)
@@ -106,7 +112,8 @@ internal static class StartCommand
     {
         if (plan.Paths is [var first, ..])
         {
-            Console.WriteLine($"{(dryRun ? "would be armed" : "armed")}: a crash of this host is dumped to {first.Server},");
+            string way = plan.Transport is { IsSecure: true } transport ? transport.Classic ? " encrypted, in the clear if that fails" : " encrypted" : "";
+            Console.WriteLine($"{(dryRun ? "would be armed" : "armed")}: a crash of this host is dumped{way} to {first.Server},");
             Console.WriteLine($"there in {plan.Directory}DATE-TIME/: log, vmcore");
         }
         else

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Netdump.Client.Configuration;
 using Netdump.Client.Host;
+using Netdump.Client.Trust;
 
 namespace Netdump.Client.Commands;
 
@@ -49,10 +50,16 @@ internal static class WatchCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         Action<Check> tell = json ? TellAsJson : Tell;
-        var watch = new HostWatch(host, () => ClientConfiguration.Load(host, file), Rearm, (path, netlink) => path.ConfirmNextHop(netlink, ConfirmLimit), tell) { ArmsFirst = arm };
+        var watch = new HostWatch(host, () => ClientConfiguration.Load(host, file), Rearm, (path, netlink) => path.ConfirmNextHop(netlink, ConfirmLimit), tell) { ArmsFirst = arm, AskServers = Ask };
         tell(new Check(CheckLevel.Ok, "watch", $"looking every {interval.TotalSeconds:0} s"));
         WatchLoop.Run(TimeProvider.System, interval, watch.Look, stop.Token);
         return 0;
+
+        IReadOnlyList<Check> Ask(ClientConfiguration configuration, ArmedState state) =>
+        [
+            .. ServerWords.Troubles(host, configuration),
+            .. Magic.Deposit(host, configuration, TransportPlan.Make(host, configuration), state.BootId).Where(c => c.Level == CheckLevel.Warn),
+        ];
 
         void Rearm(ClientConfiguration configuration)
         {

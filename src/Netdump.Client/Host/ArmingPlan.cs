@@ -1,6 +1,7 @@
 using Netdump.Client.Configuration;
 using Netdump.Client.Image;
 using Netdump.Client.Linux;
+using Netdump.Client.Spool;
 using Netdump.Client.Trust;
 
 namespace Netdump.Client.Host;
@@ -86,6 +87,7 @@ public sealed record ArmingPlan
             List<ServerPath> paths = Reach(host, netlink, devices, configuration, transport, hops, tell);
             foreach (Check check in transport.Checks) tell(check.OrThrow());
             CrashKernel crash = PlanCrashKernel(host, configuration, transport, plan.Modules, LinkTable.Read(netlink), devices, paths);
+            if (SpoolPlan.Make(host, configuration, devices).Check is { } spool) tell(spool);
             foreach (Check check in WatchdogCheck.Examine(host, [.. crash.Image.Drivers.Modules.Select(m => m.Name)], plan.Modules)) tell(check);
             plan = plan with { CrashKernel = crash, Paths = paths, Transport = transport, Fingerprint = FingerprintOf(host, crash, configuration) };
         }
@@ -170,7 +172,7 @@ public sealed record ArmingPlan
     {
         ServerReach[] all = [.. configuration.Servers.Select(s => ServerReach.Examine(netlink, devices, s, configuration, hops))];
         if (all.All(r => r.Path is null)) throw new ClientException(all[0].PathCheck);
-        ServerWord?[] words = ServerWords.Ask(host, transport, all);
+        ServerWord?[] words = ServerWords.Ask(host, transport, [.. all.Select((r, i) => (configuration.Servers[i], r.Path?.Address))]);
         for (int i = 0; i < all.Length; i++)
         {
             Check path = all[i].PathCheck, server = words[i]?.Check ?? all[i].ServerCheck;
@@ -208,7 +210,8 @@ public sealed record ArmingPlan
     {
         (IReadOnlyList<string> watchdogs, bool watchdogInUse) = devices.Watchdogs();
         var names = new List<string>();
-        foreach (string name in network.Modules.Concat(watchdogs).Concat(configuration.ExtraModules))
+        SpoolPlan spool = SpoolPlan.Make(host, configuration, devices);
+        foreach (string name in network.Modules.Concat(watchdogs).Concat(spool.Modules).Concat(configuration.ExtraModules))
             if (!names.Contains(name)) names.Add(name);
         if (tree.Contains("af_packet")) names.Add("af_packet");
         DriverSet drivers = DriverSet.Collect(host, tree, kernel.Release, names, name => throw new ClientException(
@@ -226,6 +229,7 @@ public sealed record ArmingPlan
             Modules = [.. drivers.Modules.Select(m => new CaptureModule(m.Name, DriverSet.PathOf(kernel.Release, m), options.Of(m.Name)))],
             PhyBindings = network.Phys,
             Classic = transport.Classic,
+            Spool = spool.Id,
             HostKey = transport.IsSecure ? transport.Key?.Fingerprint.ToString() : null,
             LocalPort = configuration.LocalPort,
             GiveUpSeconds = configuration.GiveUpSeconds,

@@ -63,6 +63,17 @@ public sealed class DeviceTree(HostFiles host)
         return (modules, inUse);
     }
 
+    /// <summary>Modules of the drivers of a disk or a partition; null when it is no such thing (a volume, a loop).</summary>
+    /// <param name="name">Its name in /dev.</param>
+    public IReadOnlyList<string>? OfBlockDevice(string name)
+    {
+        string? place = host.Resolve($"/sys/class/block/{name}");
+        if (place is null || place.StartsWith("/sys/devices/virtual/", StringComparison.Ordinal)) return null;
+        var modules = new List<string>();
+        AddDrivers(place, modules);
+        return modules;
+    }
+
     /// <summary>Adds the modules of a device's driver and of its parents', the topmost first.</summary>
     private void AddDrivers(string device, List<string> modules)
     {

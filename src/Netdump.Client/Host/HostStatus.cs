@@ -1,6 +1,7 @@
 using System.Globalization;
 using Netdump.Client.Configuration;
 using Netdump.Client.Linux;
+using Netdump.Client.Spool;
 using Netdump.Client.Trust;
 using Netdump.Protocols.Upload;
 
@@ -42,6 +43,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
             {
                 var hops = new NextHops(netlink, settings);
                 checks.AddRange(Servers(netlink, settings, hops));
+                if (SpoolPlan.Make(host, settings, new DeviceTree(host)).Check is { } spool) checks.Add(spool);
                 checks.AddRange(Watchdogs());
                 checks.AddRange(Consoles(netlink, settings, hops));
             }
@@ -128,7 +130,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         {
             return [.. all.SelectMany(r => new[] { Softened(r.PathCheck, another), r.ServerCheck }), e.AsCheck("identity", "bad-config") with { Level = Armed ? CheckLevel.Warn : CheckLevel.Fail }];
         }
-        ServerWord?[] words = ServerWords.Ask(host, transport, all);
+        ServerWord?[] words = ServerWords.Ask(host, transport, [.. all.Select((r, i) => (settings.Servers[i], r.Path?.Address))]);
         _words = [.. words.Select(w => w?.Standing).OfType<HostStanding>()];
         // What one server refuses another may take, and so may the classic protocol.
         bool takes = transport.Classic || words.Any(w => w is { Check.Level: not CheckLevel.Fail });

@@ -15,10 +15,21 @@ namespace Netdump.Client.Host;
 public sealed class HostWatch(
     HostFiles host, Func<ClientConfiguration> load, Action<ClientConfiguration> rearm, Func<ServerPath, RouteNetlink, string?> nextHop, Action<Check> tell)
 {
+    /// <summary>A server that is well is asked once a day, one that is not as often as this.</summary>
+    private static readonly TimeSpan AskDaily = TimeSpan.FromDays(1), AskAgain = TimeSpan.FromMinutes(10);
+
     private readonly IncidentLog _log = new(tell);
+    private IReadOnlyList<Check> _troubles = [];
+    private DateTimeOffset _nextAsk;
     private Dictionary<string, (Check Check, bool Repaired)> _found = [];
     private string? _unsettled;
     private bool _armedOnce;
+
+    /// <summary>Asks the servers what they know of this host, and gives what is wrong; null: nobody is asked.</summary>
+    public Func<ClientConfiguration, ArmedState, IReadOnlyList<Check>>? AskServers { get; init; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>True: a host that was not armed yet is armed, as soon as that works (the network may come late).</summary>
     public bool ArmsFirst { get; init; }
@@ -67,6 +78,7 @@ public sealed class HostWatch(
         if (state.CrashKernel && !CrashKernelIsFine(state, configuration, netlink)) return; // armed anew, consoles and all, or told why not
         foreach (string name in state.ConsoleTargets) LookAtConsole(name, state, configuration, netlink);
         LookAtTriggers(state);
+        LookAtServers(configuration, state);
     }
 
     private void NotArmed(ClientConfiguration configuration)
@@ -185,6 +197,17 @@ public sealed class HostWatch(
         if (!state.CrashKernel || Triggers.Parse(state.Triggers) is not { } wanted) return;
         Check check = Triggers.Examine(host, wanted, chosen: true);
         if (check.Level != CheckLevel.Ok) Found("triggers", check);
+    }
+
+    private void LookAtServers(ClientConfiguration configuration, ArmedState state)
+    {
+        if (AskServers is null || !state.CrashKernel) return;
+        if (Time.GetUtcNow() is var now && now >= _nextAsk)
+        {
+            _troubles = AskServers(configuration, state);
+            _nextAsk = now + (_troubles.Count == 0 ? AskDaily : AskAgain);
+        }
+        for (int i = 0; i < _troubles.Count; i++) Found($"server {i} {_troubles[i].Code}", _troubles[i]);
     }
 
     private void Found(string key, Check check, bool repaired = false) => _found[key] = (check, repaired);

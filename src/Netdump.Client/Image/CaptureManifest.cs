@@ -126,6 +126,9 @@ public sealed record CaptureManifest
     /// <summary>The magic of the classic protocol, 16 hexadecimal digits; null: made of the boot id, which is no secret.</summary>
     public string? Magic { get; init; }
 
+    /// <summary>Identity of the spool; null: there is none.</summary>
+    public Guid? Spool { get; init; }
+
     /// <summary>Fingerprint of the key this host is enrolled with, for messages; null: it has none.</summary>
     public string? HostKey { get; init; }
 

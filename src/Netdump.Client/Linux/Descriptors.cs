@@ -90,6 +90,15 @@ public static partial class Descriptors
         if (NativeSync(file) != 0) throw LinuxException.Last("fsync");
     }
 
+    /// <summary>Where a file ends: the size of a block device, for which stat(2) says 0.</summary>
+    /// <exception cref="LinuxException">It does not seek.</exception>
+    public static long SeekEnd(SafeFileHandle file)
+    {
+        const int FromEnd = 2; // SEEK_END
+        long end = NativeSeek(file, 0, FromEnd);
+        return end >= 0 ? end : throw LinuxException.Last("lseek");
+    }
+
     /// <summary>Lets the kernel drop what it caches of a file (posix_fadvise POSIX_FADV_DONTNEED). The pages are freed, not wiped; best effort.</summary>
     public static void DropCached(SafeFileHandle file)
     {
@@ -135,6 +144,9 @@ public static partial class Descriptors
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int NativeSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long NativeSeek(SafeFileHandle file, long offset, int whence);
 
     [LibraryImport("libc", EntryPoint = "posix_fadvise")]
     private static partial int NativeAdvise(SafeFileHandle file, long offset, long length, int advice);

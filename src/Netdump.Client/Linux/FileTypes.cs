@@ -11,12 +11,18 @@ internal static unsafe partial class FileTypes
     private const uint TypeMask = 1; // STATX_TYPE
     private const ushort Kind = 0xf000; // S_IFMT
     private const ushort Ordinary = 0x8000; // S_IFREG
+    private const ushort Block = 0x6000; // S_IFBLK
 
     /// <summary>Whether it is an ordinary file, or a link to one; false for devices, pipes, directories, and what is not there.</summary>
-    public static bool IsOrdinary(string path)
+    public static bool IsOrdinary(string path) => Is(path, Ordinary);
+
+    /// <summary>Whether it is a block device, or a link to one.</summary>
+    public static bool IsBlockDevice(string path) => Is(path, Block);
+
+    private static bool Is(string path, ushort kind)
     {
         byte* result = stackalloc byte[ResultLength];
-        return Statx(CurrentDirectory, path, 0, TypeMask, result) == 0 && (*(ushort*)(result + ModeAt) & Kind) == Ordinary;
+        return Statx(CurrentDirectory, path, 0, TypeMask, result) == 0 && (*(ushort*)(result + ModeAt) & Kind) == kind;
     }
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]

@@ -26,14 +26,13 @@ public sealed record ServerWord(Check Check, HostStanding? Standing)
     /// <param name="pin">Its key, and its port of the secure channel.</param>
     /// <param name="address">Its numeric address.</param>
     /// <param name="key">This host's key; stays the caller's.</param>
-    /// <param name="needed">Bytes that a dump would take at most; 0: not known.</param>
-    public static ServerWord Ask(Endpoint server, KnownServer pin, IPAddress address, ECDsa key, ulong needed)
+    public static ServerWord Ask(Endpoint server, KnownServer pin, IPAddress address, ECDsa key)
     {
         Endpoint there = server with { Port = pin.Server.Port };
         try
         {
             SecureAnswer answer = SecureCall.Ask(new IPEndPoint(address, there.Port), pin.Key, key, "GET", UploadPaths.Host, default, Limit);
-            return answer.Status == 200 ? Read(there, JsonSerializer.Deserialize(answer.Body, UploadJson.Default.HostStanding), needed) : Refused(there, answer);
+            return answer.Status == 200 ? Read(there, JsonSerializer.Deserialize(answer.Body, UploadJson.Default.HostStanding)) : Refused(there, answer);
         }
         catch (OtherKeyException e)
         {
@@ -64,12 +63,12 @@ public sealed record ServerWord(Check Check, HostStanding? Standing)
             : new(CheckLevel.Warn, Name, $"{there} answered {answer.Status}{(problem is null ? "" : $": {Printable(problem.Title)}")}", "see the server's log", "server-down"), null);
     }
 
-    private static ServerWord Read(Endpoint there, HostStanding? standing, ulong needed)
+    private static ServerWord Read(Endpoint there, HostStanding? standing)
     {
         if (standing is null) return new(new(CheckLevel.Warn, Name, $"{there}: its answer is empty", "see the server's log", "server-down"), null);
         string heard = standing.LastConsole is { } at ? $", heard this host's console {Ago(standing.Now - at)}" : ", has heard no console line of this host";
         string fact = $"{there}: {Printable(standing.Server)}, key as pinned, knows this host as {Printable(standing.Name)}, {Size(standing.FreeBytes)} free{heard}";
-        return new(standing.FreeBytes < Math.Max(needed, LittleSpace)
+        return new(standing.FreeBytes < LittleSpace
             ? new(CheckLevel.Warn, Name, $"{fact}: too little for a dump of this host, it would keep log and report only", "make room there", "disk-full")
             : new(CheckLevel.Ok, Name, fact), standing);
     }
@@ -89,41 +88,4 @@ public sealed record ServerWord(Check Check, HostStanding? Standing)
 
     private static string Ago(TimeSpan age) => age.TotalHours >= 48 ? $"{(int)age.TotalDays} days ago" : age.TotalMinutes >= 120 ? $"{(int)age.TotalHours} hours ago"
         : age.TotalSeconds >= 120 ? $"{(int)age.TotalMinutes} min ago" : $"{Math.Max(0, (int)age.TotalSeconds)} s ago";
-}
-
-/// <summary>Asks several servers at once.</summary>
-internal static class ServerWords
-{
-    /// <summary>Asks those whose key is known and to which there is a way.</summary>
-    /// <param name="host">The host's files.</param>
-    /// <param name="transport">Their keys.</param>
-    /// <param name="servers">The ways.</param>
-    /// <param name="needed">Bytes that a dump would take at most; 0: not known.</param>
-    /// <returns>In the same order; null for those that were not asked.</returns>
-    public static ServerWord?[] Ask(HostFiles host, TransportPlan transport, IReadOnlyList<ServerReach> servers, ulong needed = 0)
-    {
-        var words = new ServerWord?[servers.Count];
-        if (!transport.IsSecure) return words;
-        ECDsa key;
-        try
-        {
-            key = HostKey.Open(host);
-        }
-        catch (Exception e) when (e is ClientException or IOException or UnauthorizedAccessException)
-        {
-            bool isForbidden = e is Linux.LinuxException { Error: Linux.Errno.Denied };
-            Check unknown = isForbidden ? new(CheckLevel.Unknown, "server", "not asked: only root can read this host's key", "run it as root")
-                : new(CheckLevel.Fail, "server", $"not asked: {e.Message}", "netdump propagate", "not-enrolled");
-            for (int i = 0; i < words.Length; i++) words[i] = servers[i].Path is { } path && transport.Pins.ContainsKey(path.Server) ? new(unknown, null) : null;
-            return words;
-        }
-        using (key)
-        {
-            Parallel.For(0, words.Length, i =>
-            {
-                if (servers[i].Path is { } path && transport.Pins.TryGetValue(path.Server, out KnownServer? pin)) words[i] = ServerWord.Ask(path.Server, pin, path.Address, key, needed);
-            });
-        }
-        return words;
-    }
 }
