@@ -111,7 +111,7 @@ public sealed class ThirdPartyUploadTests : IDisposable
     }
 
     [Fact]
-    public void Proof4_the_tus_client_of_npm_uploads_a_dump_to_a_server_that_is_killed_meanwhile()
+    public async Task Proof4_the_tus_client_of_npm_uploads_a_dump_to_a_server_that_is_killed_meanwhile()
     {
         string dump = Dump(48);
         int port = DumpServer.FreePort();
@@ -130,7 +130,7 @@ public sealed class ThirdPartyUploadTests : IDisposable
             foreach (int mebibytes in new[] { 3, 17, 30 })
             {
                 client.WaitForLine($"^accepted {mebibytes << 20}$", Limit);
-                using (Task pause = Task.Delay(random.Next(0, 30))) pause.Wait();
+                await Task.Delay(random.Next(0, 30), TestContext.Current.CancellationToken);
                 server.Kill();
                 server.Dispose();
                 server = DumpServer.Begin(_store, port, "--secure-port", $"{secure}");

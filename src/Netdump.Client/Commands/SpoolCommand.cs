@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Netdump.Client.Configuration;
-using Netdump.Client.Host;
 using Netdump.Client.Send;
 using Netdump.Client.Spool;
 
@@ -36,7 +35,7 @@ internal static class SpoolCommand
     {
         RootProgram.RequireRoot("spool send");
         ClientConfiguration configuration = ClientConfiguration.Load(RootProgram.ThisHost, file);
-        var display = new SendDisplay(Console.Out, json: false, isTerminal: !Console.IsOutputRedirected);
+        var display = new SendDisplay(Console.Out, Console.Error, json: false, isTerminal: !Console.IsOutputRedirected);
         string? crash = SpoolSending.Send(RootProgram.ThisHost, configuration, display.Show, Console.WriteLine);
         Console.WriteLine(crash is null ? "the spool is empty: nothing to send" : $"the spooled dump is on the server: {crash}");
         return 0;

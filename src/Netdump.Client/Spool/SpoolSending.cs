@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Netdump.Client.Configuration;
 using Netdump.Client.Host;
-using Netdump.Client.Linux;
 using Netdump.Client.Send;
 using Netdump.Client.Send.Secure;
 using Netdump.Client.Trust;
