@@ -50,6 +50,28 @@ public sealed class CrashCauseTests(CrashedGuests guests)
         Assert.Equal((cause.Title, signature.GetProperty("key").GetString(), signature.GetProperty("id").GetString()), (said.Title, said.Signature?.Key, said.Signature?.Id));
     }
 
+    [Fact]
+    public void User41_the_verdict_of_an_oom_panic_names_who_took_the_memory()
+    {
+        JsonElement verdict = _analysis.Report(guests.Of(CrashCause.Of("6.12", "oom")).Vmcore).GetProperty("verdict");
+        Assert.Equal("oom", verdict.GetProperty("kind").GetString());
+        Assert.Matches(@"^dd\b", verdict.GetProperty("culprit").GetString());
+    }
+
+    /// <summary>Verdict and culprit are the root of the chain; the signature is one for log and dump, of what the log complains of (docs/signature.md).</summary>
+    [Theory]
+    [InlineData("mutex")]
+    [InlineData("rwsem")]
+    public void User39_a_hung_tasks_culprit_is_the_root_of_the_chain_and_log_and_dump_have_one_signature(string name)
+    {
+        CrashedGuest guest = guests.Of(CrashCause.Of("6.12", name));
+        JsonElement report = _analysis.Report(guest.Vmcore), verdict = report.GetProperty("verdict");
+        Assert.StartsWith("lab_holder", verdict.GetProperty("culprit").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("khungtaskd", verdict.GetProperty("text").GetString(), StringComparison.Ordinal);
+        using StreamReader log = new(guest.Log);
+        Assert.Equal(report.GetProperty("signature").GetProperty("key").GetString(), LogAnalysis.Of(ConsoleLine.Of(log)).Signature?.Key);
+    }
+
     [Theory]
     [InlineData("mutex", "mutex netdump_lab_first_mutex")]
     [InlineData("rwsem", "rwsem netdump_lab_first_rwsem")]

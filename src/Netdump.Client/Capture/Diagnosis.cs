@@ -72,18 +72,25 @@ internal sealed class Diagnosis
         int room = most ?? MostText;
         if (_signature is { } signature)
             yield return $"netdump: {Line}\nnetdump: signature {signature.Key}\n";
-        using VmcoreFile dump = VmcoreFile.Open(_path);
-        foreach (string task in new SysRqT(new CrashedKernel(dump)).Texts())
+        foreach (string task in Tasks(_path))
         {
             if ((room -= task.Length) < 0 || TimeProvider.System.GetElapsedTime(began) > StateLimit)
             {
                 yield return "netdump: the list of tasks ends here, the dump has all of them: netdump ps\n";
-                yield break;
+                break;
             }
             yield return task;
         }
+        GiveBack();
     }
 
-    // Symbols and types are not needed again before the server asks for the tasks; the sender's buffers come meanwhile.
+    private static IEnumerable<string> Tasks(string path)
+    {
+        using VmcoreFile dump = VmcoreFile.Open(path);
+        foreach (string task in new SysRqT(new CrashedKernel(dump)).Texts())
+            yield return task;
+    }
+
+    // Symbols and types are not needed again before the server asks for the tasks (once more); the sender's buffers come meanwhile.
     private static void GiveBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 }

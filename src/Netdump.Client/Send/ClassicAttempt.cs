@@ -109,7 +109,8 @@ internal sealed class ClassicAttempt : IDisposable
 
     private SendOutcome TooLate(TimeSpan now)
     {
-        if (_session.Requests != _heard)
+        // While the state is told a server listens and asks for nothing.
+        if (_session.Requests != _heard || _isShowingState)
         {
             _heard = _session.Requests;
             _lastHeard = now;

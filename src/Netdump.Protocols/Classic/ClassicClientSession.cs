@@ -131,9 +131,11 @@ public sealed class ClassicClientSession
                 Add(new ClassicClientEffect(_refused ? ClassicClientEffectKind.Refused : ClassicClientEffectKind.Reboot));
                 break;
             case ClassicClientPhase.Serving:
-            case ClassicClientPhase.ShowingState:
                 Phase = ClassicClientPhase.Handshake;
                 SendStart(now);
+                break;
+            case ClassicClientPhase.ShowingState:
+                _lastRequest = now; // a server asks for nothing while the lines come
                 break;
         }
     }

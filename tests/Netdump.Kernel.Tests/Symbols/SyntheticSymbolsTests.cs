@@ -45,7 +45,7 @@ public class SyntheticSymbolsTests
     }
 
     [Fact]
-    public void Item28_on_7_3_no_data_symbol_is_code_because_its_letter_is_T()
+    public void User28_on_7_3_no_data_symbol_is_code_because_its_letter_is_T()
     {
         var symbols = new KallsymsImage(Linux73.Value, AddressMode.PlaceRelative, at: Linux73.Value[0].Address + 0x120_0000).Open(new Gaps())!;
         foreach (var name in (string[])["init_task", "jiffies", "modules", "timekeeper_data", "current_task", "init_uts_ns", "prb"])

@@ -16,7 +16,7 @@ public class TaskListTests
     /// <summary>The judge is drgn with full debugging information.</summary>
     [Theory]
     [MemberData(nameof(Dumps))]
-    public void Item31_All_tasks_have_the_ids_names_addresses_and_states_that_a_debugger_sees(string path, string folder)
+    public void Item31_Item32_all_tasks_have_the_ids_names_addresses_and_states_that_a_debugger_sees(string path, string folder)
     {
         CrashedKernel kernel = Crashes.Open(path);
         using var dump = kernel.Dump;

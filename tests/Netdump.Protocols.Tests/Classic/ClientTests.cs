@@ -338,6 +338,21 @@ public sealed class ClientTests
         }
     }
 
+    /// <summary>Tens of thousands of tasks take longer than that, and a server that hears them asks for nothing.</summary>
+    [Fact]
+    public void Ours_does_not_begin_the_handshake_again_while_it_tells_its_state_and_answers_behind_it()
+    {
+        ClientLab lab = new ClientLab(ClassicClientProfile.Netdump) { CompletesState = false }.Connect();
+        lab.Ask(ClassicCommand.ShowState, number: 77);
+        lab.Wait(100);
+        Assert.DoesNotContain(lab.Replies, reply => reply.Header.Code == ClassicReplyCode.Start);
+        lab.Session.CompleteState();
+        lab.Ask(ClassicCommand.None);
+        Assert.Equal(77u, lab.Replies.Single(reply => reply.Header.Code == ClassicReplyCode.ShowState).Header.Number);
+        lab.Wait(16); // nobody took it: the server may be gone
+        Assert.Contains(lab.Replies, reply => reply.Header.Code == ClassicReplyCode.Start);
+    }
+
     [Fact]
     public void Header_and_bitmap_are_answered_only_to_a_server_that_accepted_the_extension()
     {

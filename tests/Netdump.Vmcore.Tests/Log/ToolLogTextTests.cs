@@ -31,7 +31,7 @@ public class ToolLogTextTests
     }
 
     [Fact]
-    public void The_log_equals_crashs_byte_for_byte()
+    public void User20_the_log_equals_crashs_byte_for_byte()
     {
         using var file = Open("linux-6.1-sysrq-4level", "vmcore.kdump");
         var output = new ArrayBufferWriter<byte>();
@@ -41,7 +41,7 @@ public class ToolLogTextTests
     }
 
     [Fact]
-    public void Item59_levels_equal_crashs()
+    public void User20_Item59_levels_equal_crashs()
     {
         using var file = Open("linux-6.1-sysrq-4level", "vmcore.kdump");
         var expected = File.ReadLines(SharedData.File("linux-6.1-sysrq-4level", "golden/log_-m.txt"), Encoding.Latin1)
