@@ -37,10 +37,10 @@ public sealed class VlanSwitch : IDisposable
         foreach (Thread thread in _threads) thread.Start();
     }
 
-    /// <summary>QEMU's arguments: two cards of one kind, and the network, plugged into this switch.</summary>
+    /// <summary>QEMU's arguments: two cards of one kind, and the network, plugged into this switch. Linux speaks LACP on full duplex links alone.</summary>
     public string Arguments => string.Join(' ',
-        $"-netdev {Cable(0, "card0")} -device virtio-net-pci,netdev=card0,mac=52:54:00:12:34:56",
-        $"-netdev {Cable(1, "card1")} -device virtio-net-pci,netdev=card1,mac=52:54:00:12:34:57",
+        $"-netdev {Cable(0, "card0")} -device virtio-net-pci,netdev=card0,mac=52:54:00:12:34:56,speed=1000,duplex=full",
+        $"-netdev {Cable(1, "card1")} -device virtio-net-pci,netdev=card1,mac=52:54:00:12:34:57,speed=1000,duplex=full",
         $"-netdev user,id=net0 -netdev hubport,id=hub0,hubid=9,netdev=net0 -netdev {Cable(Network, "uplink")} -netdev hubport,id=hub1,hubid=9,netdev=uplink");
 
     /// <summary>From now on no DHCP message passes.</summary>

@@ -7,7 +7,12 @@ namespace Netdump.Client.Capture;
 /// Finds the cards and makes what lay on them on the dead host: bonds, VLANs, bridges, in the manifest's order, from below. What a child of pid 1
 /// that was lost has made is taken over.
 /// </summary>
-internal sealed class LinkStack(IReadOnlyList<CaptureDevice> wanted, RouteNetlink netlink, Action<string> say)
+/// <param name="wanted">The devices.</param>
+/// <param name="netlink">The kernel's interfaces.</param>
+/// <param name="findCards">Finds the interfaces of cards; null for one that is not there.</param>
+/// <param name="say">Takes a line.</param>
+internal sealed class LinkStack(
+    IReadOnlyList<CaptureDevice> wanted, RouteNetlink netlink, Func<IReadOnlyList<CaptureDevice>, IReadOnlyList<Link?>> findCards, Action<string> say)
 {
     private static readonly TimeSpan PartnerLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
@@ -20,7 +25,7 @@ internal sealed class LinkStack(IReadOnlyList<CaptureDevice> wanted, RouteNetlin
         int[] cards = [.. Enumerable.Range(0, wanted.Count).Where(i => wanted[i].Kind == CaptureDeviceKind.Card && _indexes[i] == 0)];
         if (cards.Length > 0)
         {
-            Link?[] found = new CardSearch(netlink, say).Find([.. cards.Select(i => wanted[i])]);
+            IReadOnlyList<Link?> found = findCards([.. cards.Select(i => wanted[i])]);
             for (int n = 0; n < cards.Length; n++)
             {
                 if (found[n] is not { } link) continue;
@@ -171,7 +176,7 @@ internal sealed class LinkStack(IReadOnlyList<CaptureDevice> wanted, RouteNetlin
         {
             action();
         }
-        catch (LinuxException failure)
+        catch (Exception failure) when (failure is LinuxException or ArgumentException)
         {
             say(failure.Message);
         }

@@ -8,7 +8,7 @@ namespace Netdump.Client.Capture;
 /// <summary>The interfaces of the manifest, brought up as far as they let themselves, and the servers behind them.</summary>
 internal sealed class Links(CaptureManifest manifest, RouteNetlink netlink, CaptureConsole console)
 {
-    private readonly LinkStack _stack = new(manifest.Devices, netlink, console.Say);
+    private readonly LinkStack _stack = new(manifest.Devices, netlink, new CardSearch(netlink, console.Say).Find, console.Say);
     private readonly Link?[] _up = new Link?[manifest.Interfaces.Count];
 
     /// <summary>Brings up those that are not up yet.</summary>

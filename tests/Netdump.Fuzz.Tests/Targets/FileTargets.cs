@@ -56,8 +56,11 @@ public sealed class CaptureManifests : FuzzTarget
     public override IEnumerable<byte[]> Seeds =>
     [
         Encoding.ASCII.GetBytes("""
-            {"hostName":"h","bootId":"b","kernelRelease":"6.1","servers":[{"address":"10.0.0.1","port":6666,"name":"s","interface":0}],"interfaces":[],
-            "modules":[{"name":"m","path":"p","options":""}],"phyBindings":[],"localPort":6666,"giveUpSeconds":300,"finalAction":"Reboot","watchdog":false,"digest":false}
+            {"hostName":"h","bootId":"b","kernelRelease":"6.1","servers":[{"address":"10.0.0.1","port":6666,"name":"s","interface":0}],
+            "devices":[{"kind":"Bond","name":"d","mac":null,"mtu":0,"below":[0],"card":{"mac":"m","busPath":"p"},"vlan":{"id":1,"protocol":33024},
+            "bond":{"mode":4,"monitorInterval":100,"hashPolicy":1,"failOverMac":0,"primary":null,"lacp":null}}],
+            "interfaces":[{"name":"i","device":0,"addresses":[],"routes":[],"neighbours":[],"lease":{"address":"a","clientId":null}}],
+            "modules":[{"name":"m","path":"p","options":""}],"phyBindings":[],"localPort":6666,"giveUpSeconds":300,"finalAction":"Reboot","watchdog":false,"digest":false,"dumpLevel":null}
             """),
     ];
 
