@@ -1,5 +1,6 @@
-# `make demo` shows the whole path on a real kernel; `make test` proves it; `make run` starts the server.
-.PHONY: build demo test run format clean
+# `make demo` shows the whole path on a real kernel; `make test` proves it; `make run` starts the server;
+# `make install` puts both programs and their services into the system (DESTDIR, PREFIX).
+.PHONY: build demo test run install format clean
 PUBLISH = dotnet publish -c Release -v quiet --nologo
 
 build:
@@ -19,6 +20,9 @@ test:
 
 run: build
 	artifacts/server/netdump-server
+
+install: build
+	packaging/install
 
 format:
 	dotnet format netdump.slnx

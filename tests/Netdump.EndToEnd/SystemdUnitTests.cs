@@ -6,19 +6,22 @@ public class SystemdUnitTests
     private static readonly string Units = Path.Combine(Workspace.Root, "packaging/systemd");
 
     [Fact]
-    public void Item_51_systemd_finds_nothing_wrong_with_the_clients_units()
+    public void Item_51_systemd_finds_nothing_wrong_with_our_units()
     {
         string scratch = Workspace.Scratch();
         List<string> arguments = ["verify", "--man=no"];
-        foreach (string name in new[] { "netdump.service", "netdump-watch.service" })
+        foreach (string name in Directory.GetFiles(Units).Select(path => Path.GetFileName(path)))
         {
             string unit = Path.Combine(scratch, name);
             // The program is not installed here; systemd looks whether it can be run.
-            File.WriteAllText(unit, File.ReadAllText(Path.Combine(Units, name)).Replace("/usr/sbin/netdump", Workspace.Client, StringComparison.Ordinal));
+            File.WriteAllText(unit, File.ReadAllText(Path.Combine(Units, name))
+                .Replace("/usr/sbin/netdump", Workspace.Client, StringComparison.Ordinal)
+                .Replace("/usr/bin/netdump-server", Workspace.Server, StringComparison.Ordinal));
             arguments.Add(unit);
         }
         (int exit, string output) = Command.Run("systemd-analyze", [.. arguments]);
         Assert.True(exit == 0, output);
+        Assert.Contains(arguments, a => a.EndsWith("netdump-server.service", StringComparison.Ordinal));
         Assert.DoesNotContain("netdump", output, StringComparison.Ordinal); // complaints about units of the system are not ours
         Directory.Delete(scratch, recursive: true);
     }
