@@ -14,6 +14,8 @@ namespace Netdump.Client.Commands;
 /// <summary><c>netdump propagate</c>: this host and its servers get to know each other's key, once.</summary>
 internal static class PropagateCommand
 {
+    private static readonly TimeSpan TryLimit = TimeSpan.FromSeconds(15);
+
     private const string Examples = """
         netdump propagate                           to the servers of /etc/netdump.conf: asks for their user netdump's password
         netdump propagate --server 10.0.0.2         to this one
@@ -115,7 +117,7 @@ internal static class PropagateCommand
             return new(new(CheckLevel.Warn, "server", e.Fact, e.Advice, "server-down"), null);
         }
         using ECDsa key = HostKey.Open(host);
-        return ServerWord.Ask(server, pin, address, key);
+        return ServerWord.Ask(server, pin, address, key, TryLimit);
     }
 }
 

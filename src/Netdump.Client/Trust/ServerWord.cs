@@ -16,7 +16,7 @@ public sealed record ServerWord(Check Check, HostStanding? Standing)
     private const string Name = "server";
 
     /// <summary>How long a server may take to answer.</summary>
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan UsualLimit = TimeSpan.FromSeconds(2);
 
     /// <summary>Less than this is no room for a dump of most hosts.</summary>
     private const ulong LittleSpace = 1UL << 30;
@@ -26,12 +26,13 @@ public sealed record ServerWord(Check Check, HostStanding? Standing)
     /// <param name="pin">Its key, and its port of the secure channel.</param>
     /// <param name="address">Its numeric address.</param>
     /// <param name="key">This host's key; stays the caller's.</param>
-    public static ServerWord Ask(Endpoint server, KnownServer pin, IPAddress address, ECDsa key)
+    /// <param name="limit">How long it may take; null: <see cref="UsualLimit"/>.</param>
+    public static ServerWord Ask(Endpoint server, KnownServer pin, IPAddress address, ECDsa key, TimeSpan? limit = null)
     {
         Endpoint there = server with { Port = pin.Server.Port };
         try
         {
-            SecureAnswer answer = SecureCall.Ask(new IPEndPoint(address, there.Port), pin.Key, key, "GET", UploadPaths.Host, default, Limit);
+            SecureAnswer answer = SecureCall.Ask(new IPEndPoint(address, there.Port), pin.Key, key, "GET", UploadPaths.Host, default, limit ?? UsualLimit);
             return answer.Status == 200 ? Read(there, JsonSerializer.Deserialize(answer.Body, UploadJson.Default.HostStanding)) : Refused(there, answer);
         }
         catch (OtherKeyException e)
