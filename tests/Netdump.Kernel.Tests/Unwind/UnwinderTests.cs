@@ -85,6 +85,26 @@ public class UnwinderTests
         Assert.Equal("the task has exited: its stack is freed", stack.Stopped);
     }
 
+    /// <summary>The dump's note of a CPU is that of the process it ran, and the one that the kernel kept in memory (crash_notes) says the same.</summary>
+    [Fact]
+    public void Item46_notes_of_processors_are_matched_by_process_and_equal_those_in_memory()
+    {
+        var kernel = Crashes.Open(Crashes.Linux61FourLevel);
+        using var dump = kernel.Dump;
+        Assert.True(kernel.Memory.TryReadUInt64(Address(kernel, "crash_notes"), out var notes));
+        Assert.Equal(2, kernel.Unwinder!.Processors.Numbers.Count);
+        foreach (var cpu in kernel.Unwinder.Processors.Numbers)
+        {
+            var note = dump.Processors.Single(n => n.Pid == kernel.Tasks.CurrentOf(cpu)!.Pid);
+            var registers = kernel.Unwinder.Processors.RegistersOf(cpu)!;
+            Assert.Equal((note.InstructionPointer, note.StackPointer), (registers.Pc, registers.Sp));
+            // Header of 12 bytes, name of 8, then elf_prstatus, in which the registers begin at 112.
+            var inMemory = new byte[27 * 8];
+            Assert.True(kernel.Memory.TryRead(kernel.Symbols!.OnProcessor(notes, cpu) + 20 + 112, inMemory));
+            Assert.Equal(note.Registers.Span[..inMemory.Length].ToArray(), inMemory);
+        }
+    }
+
     [Fact]
     public void Item27_a_processor_in_user_mode_has_no_frames_of_the_kernel()
     {
@@ -164,4 +184,6 @@ public class UnwinderTests
         });
 
     private static int PanickingCpu(CrashedKernel kernel) => kernel.Facts.Panic.CrashingProcessor!.Value;
+
+    private static ulong Address(CrashedKernel kernel, string symbol) => kernel.TryFind(symbol, out var address) ? address : throw new InvalidOperationException(symbol);
 }
