@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Netdump.Vmcore.Tests;
 
 namespace Netdump.EndToEnd;
 
@@ -101,6 +102,42 @@ public sealed class ThirdPartyUploadTests : IDisposable
         AssertSame(dump, Path.Combine(directory, "vmcore"));
         Assert.Equal("[    1.000000] the last words\n", File.ReadAllText(Path.Combine(directory, "log")));
         Assert.Equal(0, server.Stop());
+    }
+
+    [Fact]
+    public void A_dump_without_a_log_and_a_log_without_a_dump_have_reports()
+    {
+        using DumpServer server = new(_store, "--secure-port", "0");
+        Enrol(_store);
+        string dump = SharedData.File("linux-6.1-sysrq", "vmcore.kdump-zlib-d31");
+        string[] patch = ["-X", "PATCH", "-H", "Content-Type: application/offset+octet-stream", "-H", "Upload-Offset: 0", "--data-binary", $"@{dump}"];
+        string bare = Announce("{}");
+        Assert.Equal(201, Curl(server, $"{bare}/vmcore", "-X", "POST", "-H", "Upload-Defer-Length: 1").Status);
+        Assert.Equal(204, Curl(server, $"{bare}/vmcore", patch).Status);
+        Assert.Equal(200, Curl(server, $"{bare}/done", "-d", $"{{\"bytes\":{new FileInfo(dump).Length}}}").Status);
+        JsonElement report = ReportOf(bare);
+        Assert.Contains("sysrq", report.GetProperty("title").GetString(), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("web1", report.GetProperty("upload").GetProperty("host").GetString());
+        Assert.Contains("Linux version", File.ReadAllText(Path.Combine(_store, Path.GetFileName(bare), "log")), StringComparison.Ordinal);
+
+        string without = Announce("{\"title\":\"what memory said\",\"release\":\"6.1.0\",\"signature\":{\"version\":1,\"id\":\"00000000000000aa\"}}");
+        string log = SharedData.File("linux-6.1-sysrq", "dmesg.txt");
+        Assert.Equal(204, Curl(server, $"{without}/log", "-T", log, "-H", "Content-Type: text/plain").Status);
+        Assert.Equal(200, Curl(server, $"{without}/done", "-d", "{}").Status);
+        report = ReportOf(without);
+        Assert.Equal(("what memory said", "00000000000000aa"), (report.GetProperty("title").GetString(), report.GetProperty("signature").GetProperty("id").GetString()));
+        Assert.Contains(report.GetProperty("findings").EnumerateArray(), f => f.GetProperty("id").GetString() == "no-dump");
+        Assert.Contains("sysrq", report.GetProperty("panic").GetProperty("text").GetString(), StringComparison.OrdinalIgnoreCase);
+
+        string Announce(string said) =>
+            "/upload/v1/crashes/" + JsonDocument.Parse(Curl(server, "/upload/v1/crashes", "-d", said).Body).RootElement.GetProperty("crash").GetString();
+
+        JsonElement ReportOf(string crash)
+        {
+            string path = Path.Combine(_store, Path.GetFileName(crash), "report.json");
+            server.WaitFor(() => File.Exists(path), Limit);
+            return JsonDocument.Parse(File.ReadAllText(path)).RootElement;
+        }
     }
 
     [Fact]

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
+using Microsoft.AspNetCore.Http;
 using Netdump.Protocols.Upload;
 using Netdump.Server.Enrolment;
+using Netdump.Server.Receivers.Upload;
 using Netdump.Server.Store;
 
 namespace Netdump.Server.Tests.Upload;
@@ -140,6 +142,23 @@ public sealed class UploadLifeTests
         await client.RefusedAsync(client.PatchAsync(path, 1000, new byte[1000]), HttpStatusCode.Gone, "ended");
         Assert.Equal("incomplete", (await client.FinishAsync(path, new CrashDone { Bytes = 2000 })).Vmcore);
         Assert.Equal(["log", "upload.json", "vmcore-incomplete"], Directory.GetFiles(lab.Crash).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public async Task A_body_is_cut_once_and_not_after_its_request_has_ended()
+    {
+        DefaultHttpContext http = new() { Request = { Body = new System.IO.Pipelines.Pipe().Reader.AsStream() } };
+        UploadBody body = new(http);
+        ValueTask<int> reading = body.ReadAsync(new byte[1]);
+        Refusal first = Refusal.Over();
+        body.Cut(first);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reading);
+        body.Cut(Refusal.Ended());
+        Assert.Same(first, body.Why);
+        body.Dispose();
+        UploadBody ended = new(http);
+        ended.Dispose();
+        ended.Cut(first); // another request saw it just before
     }
 
     [Fact]

@@ -40,8 +40,16 @@ internal sealed class UploadBody : IDisposable
     /// <summary>Ends the reading.</summary>
     public void Cut(Refusal why)
     {
-        if (Interlocked.CompareExchange(ref _why, why, null) is null)
+        if (Interlocked.CompareExchange(ref _why, why, null) is not null)
+            return;
+        try
+        {
             _cut.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Its request has ended meanwhile.
+        }
     }
 
     /// <inheritdoc/>
