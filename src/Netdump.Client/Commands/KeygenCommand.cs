@@ -73,6 +73,6 @@ internal static class KeygenCommand
 internal sealed record MadeKey(string Key, string Public, string Fingerprint, string Name, string? PemKey, string? PemCertificate);
 
 /// <summary>Reflection-free serializer of <see cref="MadeKey"/>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(MadeKey))]
 internal sealed partial class KeygenJson : JsonSerializerContext;

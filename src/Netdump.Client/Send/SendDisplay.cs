@@ -94,6 +94,10 @@ internal sealed class SendDisplay(TextWriter output, TextWriter errors, bool jso
                 w.WriteString("server", result.Target.Name);
                 w.WriteNumber("pages", result.PagesSent);
                 w.WriteNumber("seconds", Math.Round(result.Elapsed.TotalSeconds, 3));
+                if (result.Crash is not null)
+                    w.WriteString("crash", result.Crash);
+                if (result.Reason is not null)
+                    w.WriteString("reason", result.Reason);
                 if (logTrouble is not null)
                     w.WriteString("log_trouble", logTrouble);
             });

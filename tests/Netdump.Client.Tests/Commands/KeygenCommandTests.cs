@@ -44,7 +44,7 @@ public sealed class KeygenCommandTests : IDisposable
         (int Exit, string Output, string Error) run = CapturedRun.Run("keygen", "--key", key, "--pem", pem, "--json");
         Assert.Equal((0, ""), (run.Exit, run.Error));
         JsonElement made = JsonDocument.Parse(run.Output).RootElement;
-        Assert.Equal(Path.Combine(pem, "cert.pem"), made.GetProperty("pemCertificate").GetString());
+        Assert.Equal(Path.Combine(pem, "cert.pem"), made.GetProperty("pem_certificate").GetString());
         using X509Certificate2 certificate = X509Certificate2.CreateFromPemFile(Path.Combine(pem, "cert.pem"), Path.Combine(pem, "key.pem"));
         Assert.True(HostCertificate.TryRead(certificate.RawData, out HostCertificate? read));
         Assert.Equal(made.GetProperty("fingerprint").GetString(), read.Key.Fingerprint.ToString());

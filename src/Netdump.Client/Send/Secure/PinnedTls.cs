@@ -10,6 +10,12 @@ internal sealed class PinnedTls(X509Certificate2 certificate, KeyFingerprint pin
 {
     private volatile object? _wrong;
 
+    // The framework looks for certificates of the user, and fails when nothing tells a home: a service has none, nor has a capture kernel a user.
+    static PinnedTls()
+    {
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("HOME"))) Environment.SetEnvironmentVariable("HOME", "/");
+    }
+
     /// <summary>The key that a server showed instead of the pinned one; null when none did.</summary>
     public KeyFingerprint? Wrong => (KeyFingerprint?)_wrong;
 
