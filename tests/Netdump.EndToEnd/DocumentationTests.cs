@@ -28,6 +28,8 @@ public partial class DocumentationTests
         ["netdump start"] = nameof(KernelCrashTests),
         ["netdump status"] = nameof(KernelCrashTests),
         ["netdump watch"] = nameof(StatusTests),
+        ["service netdump propagate"] = nameof(SecureCrashTests),
+        ["service netdump restart"] = nameof(SecureCrashTests),
     };
 
     [Fact]
