@@ -9,6 +9,12 @@ public partial class DocumentationTests
     private const string Server = "netdump-server --store ./crash --listen 127.0.0.1 --port 6666";
     private const string Send = "netdump send vmcore --classic --server 127.0.0.1:6666";
 
+    private const string Keygen = "netdump keygen --key ./web-17 --name web-17";
+    private const string Enrol = "netdump-server enrol ./web-17.pub --store ./crash";
+    private const string SendSecurely = "netdump send vmcore --server 127.0.0.1:6667 --key ./web-17 --pin \"$(netdump-server fingerprint --store ./crash)\"";
+    private const string Hosts = "netdump-server hosts --store ./crash";
+    private const string Revoke = "netdump-server revoke web-17 --store ./crash";
+
     private const string Filter = "netdump filter vmcore vmcore.small";
     private const string Report = "netdump report vmcore | head -n 20";
     private const string Dmesg = "netdump dmesg vmcore.small | grep 'Kernel panic'";
@@ -20,6 +26,11 @@ public partial class DocumentationTests
         ["make test"] = "the run that this test is a part of",
         [Server] = nameof(The_tour_of_server_and_send_works_as_written),
         [Send] = nameof(The_tour_of_server_and_send_works_as_written),
+        [Keygen] = nameof(The_tour_of_encrypted_dumps_works_as_written),
+        [Enrol] = nameof(The_tour_of_encrypted_dumps_works_as_written),
+        [SendSecurely] = nameof(The_tour_of_encrypted_dumps_works_as_written),
+        [Hosts] = nameof(The_tour_of_encrypted_dumps_works_as_written),
+        [Revoke] = nameof(The_tour_of_encrypted_dumps_works_as_written),
         [Report] = nameof(The_tour_of_report_filter_and_dmesg_works_as_written),
         [Filter] = nameof(The_tour_of_report_filter_and_dmesg_works_as_written),
         [Dmesg] = nameof(The_tour_of_report_filter_and_dmesg_works_as_written),
@@ -73,6 +84,36 @@ public partial class DocumentationTests
         server.Signal(15);
         Assert.Equal(0, server.WaitForExit(TimeSpan.FromSeconds(30)));
         Directory.Delete(scratch, true);
+    }
+
+    [Fact]
+    public void The_tour_of_encrypted_dumps_works_as_written()
+    {
+        string scratch = Workspace.Scratch();
+        Workspace.WriteCore(Path.Combine(scratch, "vmcore"), pages: 500);
+        string port = $"{DumpServer.FreePort()}", secure = $"{DumpServer.FreePort()}";
+        Run(Keygen);
+        Assert.StartsWith("SHA256:", Run(Enrol).Split('\n').Last(l => l.Length > 0), StringComparison.Ordinal);
+        using Command server = Shell($"{Server.Replace("6666", port, StringComparison.Ordinal)} --secure-port {secure}", scratch);
+        server.WaitForLine("listening on 127.0.0.1", TimeSpan.FromSeconds(30));
+        Run(SendSecurely.Replace("6667", secure, StringComparison.Ordinal));
+        string crash = Assert.Single(Directory.GetDirectories(Path.Combine(scratch, "crash"), "127.0.0.1-*"));
+        Assert.True(File.Exists(Path.Combine(crash, "vmcore")));
+        Assert.Matches($@"NAME    SINCE       LAST DUMP +KEY\nweb-17  \d{{4}}-\d\d-\d\d  {Regex.Escape(Path.GetFileName(crash))} \(complete\)  SHA256:", Run(Hosts));
+        Assert.Matches(@"web-17 is not enrolled any more \(key SHA256:", Run(Revoke));
+        using Command refused = Shell(SendSecurely.Replace("6667", secure, StringComparison.Ordinal), scratch);
+        Assert.NotEqual(0, refused.WaitForExit(TimeSpan.FromMinutes(1)));
+        server.Signal(15);
+        Assert.Equal(0, server.WaitForExit(TimeSpan.FromSeconds(30)));
+        Directory.Delete(scratch, true);
+
+        string Run(string line)
+        {
+            using Command command = Shell(line, scratch);
+            int exit = command.WaitForExit(TimeSpan.FromMinutes(1));
+            Assert.True(exit == 0, $"{line}:\n{command.Output}");
+            return command.Output;
+        }
     }
 
     [Fact]

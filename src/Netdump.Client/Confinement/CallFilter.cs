@@ -7,9 +7,8 @@ namespace Netdump.Client.Confinement;
 /// A seccomp filter (linux/seccomp.h, linux/filter.h) for all threads of this process: no sockets, no programs, no processes, nothing that
 /// changes the machine or looks into other processes. Such a call fails with EPERM; a call of a foreign architecture ends the process.
 /// </summary>
-public static partial class CallFilter
+public static class CallFilter
 {
-    private const int NoNewPrivileges = 38; // PR_SET_NO_NEW_PRIVS
     private const int SetFilter = 1; // SECCOMP_SET_MODE_FILTER
     private const int AllThreads = 1; // SECCOMP_FILTER_FLAG_TSYNC
 
@@ -55,7 +54,7 @@ public static partial class CallFilter
     /// <exception cref="LinuxException">The kernel has no such filter, or refused.</exception>
     public static unsafe void Apply()
     {
-        if (NativeControl(NoNewPrivileges, 1, 0, 0, 0) != 0) throw LinuxException.Last("give up new privileges");
+        NewPrivileges.GiveUp();
         ulong[] program = Build(RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.Arm64);
         fixed (ulong* code = program)
         {
@@ -102,7 +101,4 @@ public static partial class CallFilter
 
     private static ulong Step(ushort code, uint operand, byte ifTrue = 0, byte ifFalse = 0) =>
         code | ((ulong)ifTrue << 16) | ((ulong)ifFalse << 24) | ((ulong)operand << 32);
-
-    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
-    private static partial int NativeControl(int option, nint first, nint second, nint third, nint fourth);
 }

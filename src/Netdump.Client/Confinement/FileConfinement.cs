@@ -30,6 +30,7 @@ public static partial class FileConfinement
     {
         nint abi = SystemCall.Invoke(SystemCall.LandlockCreate, 0, 0, (nint)AskVersion, 0, 0);
         if (abi < 1) return false;
+        NewPrivileges.GiveUp(); // before, or only root may
         ulong handled = OfFirstAbi;
         if (abi >= 2) handled |= 1 << 13; // REFER
         if (abi >= 3) handled |= Truncate;

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Netdump.Server.Commands;
@@ -45,4 +47,10 @@ internal sealed record FingerprintReport(string Fingerprint, string Curl, string
 [JsonSerializable(typeof(IReadOnlyList<HostReport>))]
 [JsonSerializable(typeof(RevocationReport))]
 [JsonSerializable(typeof(FingerprintReport))]
-internal sealed partial class CommandJson : JsonSerializerContext;
+internal sealed partial class CommandJson : JsonSerializerContext
+{
+    private static CommandJson? _plain;
+
+    /// <summary>With the <c>+</c> of a fingerprint as it is: people search for it.</summary>
+    public static CommandJson Plain => _plain ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

@@ -59,7 +59,7 @@ internal static class EnrolCommand
         if (json)
         {
             EnrolmentReport report = new(result.Host!.Name, key.Fingerprint.ToString(), result.Outcome == EnrolmentOutcome.Enrolled, identity.Fingerprint.ToString());
-            output.WriteLine(JsonSerializer.Serialize(report, CommandJson.Default.EnrolmentReport));
+            output.WriteLine(JsonSerializer.Serialize(report, CommandJson.Plain.EnrolmentReport));
         }
         else
         {
@@ -80,7 +80,7 @@ internal static class EnrolCommand
         DateTimeOffset ends = TimeProvider.System.GetUtcNow() + EnrolmentTokens.Life;
         if (json)
         {
-            output.WriteLine(JsonSerializer.Serialize(new TokenReport(code, name, ends), CommandJson.Default.TokenReport));
+            output.WriteLine(JsonSerializer.Serialize(new TokenReport(code, name, ends), CommandJson.Plain.TokenReport));
             return 0;
         }
 

@@ -33,7 +33,7 @@ internal static class FingerprintCommand
         output.WriteLine(json
             ? JsonSerializer.Serialize(
                 new FingerprintReport(text, text.Replace("SHA256:", "sha256//", StringComparison.Ordinal), ServerIdentity.CertificatePathOf(store)),
-                CommandJson.Default.FingerprintReport)
+                CommandJson.Plain.FingerprintReport)
             : text);
         return 0;
     }

@@ -35,7 +35,7 @@ internal static class HostsCommand
         IReadOnlyList<HostReport> hosts = [.. Report(store, all).OrderBy(h => h.Name, HostName.Comparer)];
         if (json)
         {
-            output.WriteLine(JsonSerializer.Serialize(hosts, CommandJson.Default.IReadOnlyListHostReport));
+            output.WriteLine(JsonSerializer.Serialize(hosts, CommandJson.Plain.IReadOnlyListHostReport));
             return 0;
         }
 

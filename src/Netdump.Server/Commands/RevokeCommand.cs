@@ -38,7 +38,7 @@ internal static class RevokeCommand
         if (json)
         {
             RevocationReport report = new([.. revoked.Select(h => new HostReport(h.Name, h.Key.Fingerprint.ToString(), null, null))]);
-            output.WriteLine(JsonSerializer.Serialize(report, CommandJson.Default.RevocationReport));
+            output.WriteLine(JsonSerializer.Serialize(report, CommandJson.Plain.RevocationReport));
             return 0;
         }
 
