@@ -64,6 +64,9 @@ public sealed class Box : IDisposable
         "nsenter", ["-t", $"{_init}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--", "setpriv", "--pdeathsig", "KILL", "--", "/bin/bash", "-c", script],
         workingDirectory: "/", environment: new Dictionary<string, string> { ["HOME"] = "/root", ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
 
+    /// <summary>Copies a file into it.</summary>
+    public void Put(string file, string path) => File.Copy(file, $"/proc/{_init}/root{path}", overwrite: true);
+
     /// <summary>Puts both programs and their services into it, as <c>make install</c> does.</summary>
     public void Install() => Succeed($"cd {Workspace.Root} && packaging/install");
 

@@ -1,3 +1,5 @@
+using Netdump.Vmcore.Tests;
+
 namespace Netdump.EndToEnd;
 
 /// <summary>The commands of the original, word for word, on Debian: where process 1 is systemd, and where nothing of it runs.</summary>
@@ -66,20 +68,17 @@ public sealed class ServiceTests
 
     private static void SendAndAnalyse(Box box)
     {
-        string core = Path.Combine(Workspace.Root, "artifacts", $"core-{Guid.NewGuid():N}");
-        Workspace.WriteCore(core, pages: 200);
-        try
-        {
-            box.Succeed($"cp {core} /root/vmcore");
-        }
-        finally
-        {
-            File.Delete(core);
-        }
-
+        string scratch = Workspace.Scratch();
+        Workspace.WriteCore(Path.Combine(scratch, "vmcore"), pages: 200);
+        box.Put(Path.Combine(scratch, "vmcore"), "/root/vmcore");
+        Directory.Delete(scratch, recursive: true);
         box.Succeed(Dump);
         box.WaitFor(() => box.Run("cat /var/crash/127.0.0.1-*/report.json").ExitCode == 0, "ls -l /var/crash/*; cat /var/log/netdump-server.log || journalctl -u netdump-server");
         Assert.Equal("", box.Succeed("cmp /root/vmcore /var/crash/127.0.0.1-*/vmcore"));
+        box.Succeed("cd /root && netdump keygen --key sender --name sender && netdump-server enrol sender.pub");
+        box.Put(SharedData.File("linux-6.1-sysrq-4level", "vmcore.kdump"), "/root/real");
+        box.Succeed("netdump send /root/real --server 127.0.0.1:6667 --key /root/sender --pin $(netdump-server fingerprint)");
+        Assert.Matches(@"(?m)^sender  \S+  \S+ \(complete\)", box.Succeed("netdump-server hosts"));
     }
 
     // Times and process ids differ from call to call.
