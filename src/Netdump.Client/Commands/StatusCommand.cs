@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Netdump.Client.Configuration;
 using Netdump.Client.Host;
+using Netdump.Client.Trust;
 
 namespace Netdump.Client.Commands;
 
@@ -11,22 +12,28 @@ internal static class StatusCommand
     {
         Option<string?> config = StartCommand.ConfigOption();
         var json = new Option<bool>("--json") { Description = "For programs; the code of a check is stable" };
+        var wait = new Option<int>("--wait") { Description = "How long a server may take to answer", HelpName = "SECONDS", DefaultValueFactory = _ => (int)ServerWord.UsualLimit.TotalSeconds };
+        wait.Validators.Add(r =>
+        {
+            if (r.GetValue(wait) is < 1 or > 600) r.AddError("--wait is a number of seconds from 1 to 600.");
+        });
         const string Examples = """
             netdump status
+            netdump status --wait 30                    over a slow network
             netdump status --json | jq -r '.checks[] | select(.level != "ok") | .code'
             """;
         var command = new CommandWithExamples(
-            "status", "Says whether a crash of this host would be dumped. Exit code 0: armed and proven, 1: armed with warnings or unproven, 2: not armed.", Examples) { config, json };
-        command.SetAction(p => Report(RootProgram.ThisHost, p.GetValue(config), p.GetValue(json)));
+            "status", "Says whether a crash of this host would be dumped. Exit code 0: armed and proven, 1: armed with warnings or unproven, 2: not armed.", Examples) { config, wait, json };
+        command.SetAction(p => Report(RootProgram.ThisHost, p.GetValue(config), TimeSpan.FromSeconds(p.GetValue(wait)), p.GetValue(json)));
         return command;
     }
 
     /// <summary>A failure ends with the exit code of a host that is not armed: 1 would say that it is.</summary>
-    private static int Report(HostFiles host, string? file, bool json)
+    private static int Report(HostFiles host, string? file, TimeSpan wait, bool json)
     {
         try
         {
-            StatusReport report = new HostStatus(host, Settings(host, file), TimeProvider.System).Report();
+            StatusReport report = new HostStatus(host, Settings(host, file), TimeProvider.System) { ServerLimit = wait }.Report();
             Console.WriteLine(json ? report.ToJson() : report.ToString());
             return report.ExitCode;
         }

@@ -23,6 +23,9 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
     {
     }
 
+    /// <summary>How long a server may take to answer; null for what suits a network.</summary>
+    public TimeSpan? ServerLimit { get; init; }
+
     private bool Armed => _checks.CrashKernelLoaded && _state is { CrashKernel: true };
 
     private ImageFingerprint? Image => Armed ? _state!.Image : null;
@@ -130,7 +133,7 @@ public sealed class HostStatus(HostFiles host, (ClientConfiguration? Settings, C
         {
             return [.. all.SelectMany(r => new[] { Softened(r.PathCheck, another), r.ServerCheck }), e.AsCheck("identity", "bad-config") with { Level = Armed ? CheckLevel.Warn : CheckLevel.Fail }];
         }
-        ServerWord?[] words = ServerWords.Ask(host, transport, [.. all.Select((r, i) => (settings.Servers[i], r.Path?.Address))]);
+        ServerWord?[] words = ServerWords.Ask(host, transport, [.. all.Select((r, i) => (settings.Servers[i], r.Path?.Address))], ServerLimit);
         _words = [.. words.Select(w => w?.Standing).OfType<HostStanding>()];
         // What one server refuses another may take, and so may the classic protocol.
         bool takes = transport.Classic || words.Any(w => w is { Check.Level: not CheckLevel.Fail });

@@ -13,8 +13,9 @@ internal static class ServerWords
     /// <param name="host">The host's files.</param>
     /// <param name="transport">Their keys.</param>
     /// <param name="servers">As they are configured, with their addresses; null for those to which there is no way.</param>
+    /// <param name="limit">How long each may take; null: <see cref="ServerWord.UsualLimit"/>.</param>
     /// <returns>In the same order; null for those that were not asked.</returns>
-    public static ServerWord?[] Ask(HostFiles host, TransportPlan transport, IReadOnlyList<(Endpoint Server, IPAddress? Address)> servers)
+    public static ServerWord?[] Ask(HostFiles host, TransportPlan transport, IReadOnlyList<(Endpoint Server, IPAddress? Address)> servers, TimeSpan? limit = null)
     {
         var words = new ServerWord?[servers.Count];
         if (!transport.IsSecure) return words;
@@ -34,7 +35,7 @@ internal static class ServerWords
         {
             Parallel.For(0, words.Length, i =>
             {
-                if (servers[i] is ({ } server, { } address) && transport.Pins.TryGetValue(server, out KnownServer? pin)) words[i] = ServerWord.Ask(server, pin, address, key);
+                if (servers[i] is ({ } server, { } address) && transport.Pins.TryGetValue(server, out KnownServer? pin)) words[i] = ServerWord.Ask(server, pin, address, key, limit);
             });
         }
         return words;
