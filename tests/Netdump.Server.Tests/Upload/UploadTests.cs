@@ -51,7 +51,12 @@ public sealed class UploadTests
 
         (CrashAnswer answer, string path) = await client.AnnounceAsync(new CrashAnnouncement
         {
-            BootId = boot, Title = "oops: a title", Release = "6.12.0", MemoryBytes = 1 << 30, DumpLevel = 31, Program = "a test",
+            BootId = boot,
+            Title = "oops: a title",
+            Release = "6.12.0",
+            MemoryBytes = 1 << 30,
+            DumpLevel = 31,
+            Program = "a test",
             Signature = new AnnouncedSignature(1, "0123456789abcdef"),
         });
         Assert.Equal((WantedVmcore.Filtered, 31, null, null), (answer.Vmcore, answer.DumpLevel, answer.Refusal, answer.VmcoreOffset));

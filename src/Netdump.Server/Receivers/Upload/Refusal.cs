@@ -27,7 +27,8 @@ internal sealed class Refusal : Exception
     public bool Closes { get; init; }
 
     public static Refusal NotEnrolled() => new(
-        403, "not-enrolled", "the key of this connection is not enrolled, or was revoked", "enrol it: netdump propagate, or netdump-server enrol KEYFILE on the server") { Closes = true };
+        403, "not-enrolled", "the key of this connection is not enrolled, or was revoked", "enrol it: netdump propagate, or netdump-server enrol KEYFILE on the server")
+    { Closes = true };
 
     public static Refusal Busy(string title, int after) => new(429, "busy", title, "try again later") { RetryAfter = after };
 

@@ -244,7 +244,10 @@ internal sealed class UploadCrashes : IDisposable
             throw Refusal.BadMessage("signature.id is not 16 hexadecimal digits");
         return announcement with
         {
-            Release = Line(announcement.Release), Machine = Line(announcement.Machine), HostName = Line(announcement.HostName), Title = Line(announcement.Title),
+            Release = Line(announcement.Release),
+            Machine = Line(announcement.Machine),
+            HostName = Line(announcement.HostName),
+            Title = Line(announcement.Title),
             Program = Line(announcement.Program),
         };
     }
