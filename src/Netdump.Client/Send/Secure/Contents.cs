@@ -116,14 +116,22 @@ internal sealed class TasksContent(Func<IEnumerable<string>> make) : TextContent
 {
     protected override IEnumerable<bool> Make(IBufferWriter<byte> text)
     {
-        using IEnumerator<string> pieces = make().GetEnumerator();
-        while (TryNext(pieces, text)) yield return true;
+        IEnumerator<string>? pieces = null;
+        try
+        {
+            while (TryNext(ref pieces, text)) yield return true;
+        }
+        finally
+        {
+            pieces?.Dispose();
+        }
     }
 
-    private static bool TryNext(IEnumerator<string> pieces, IBufferWriter<byte> text)
+    private bool TryNext(ref IEnumerator<string>? pieces, IBufferWriter<byte> text)
     {
         try
         {
+            pieces ??= make().GetEnumerator();
             if (!pieces.MoveNext()) return false;
             Encoding.UTF8.GetBytes(pieces.Current, text);
             return true;
