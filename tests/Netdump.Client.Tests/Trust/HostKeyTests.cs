@@ -96,7 +96,9 @@ public sealed class HostKeyTests : IDisposable
         if (Environment.GetEnvironmentVariable(WipingHeap.Variable) is null)
         {
             // As the program does: the C library has to know it from the start.
-            var start = new ProcessStartInfo(Environment.ProcessPath!, [typeof(HostKeyTests).Assembly.Location, "-method", $"*{nameof(No_copy_of_the_private_key_stays_in_memory)}"]) { UseShellExecute = false, RedirectStandardOutput = true };
+            // The tests are a program of their own, or dotnet runs them.
+            string[] tests = Path.GetFileName(Environment.ProcessPath!) == "dotnet" ? [typeof(HostKeyTests).Assembly.Location] : [];
+            var start = new ProcessStartInfo(Environment.ProcessPath!, [.. tests, "-method", $"*{nameof(No_copy_of_the_private_key_stays_in_memory)}"]) { UseShellExecute = false, RedirectStandardOutput = true };
             start.Environment[WipingHeap.Variable] = WipingHeap.Tunables;
             using Process alone = Process.Start(start)!;
             string said = alone.StandardOutput.ReadToEnd();
@@ -120,6 +122,12 @@ public sealed class HostKeyTests : IDisposable
         }
         Ensure();
         List<string> found = memory.Find();
+        for (var begun = Stopwatch.StartNew(); found.Count > 0 && begun.Elapsed < TimeSpan.FromSeconds(5); found = memory.Find())
+        {
+            // Another thread may still be on its way out of the connection, which holds the key until it is collected.
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
         Assert.True(found.Count == 0, string.Join('\n', found));
     }
 
