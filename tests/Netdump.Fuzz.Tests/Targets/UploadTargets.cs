@@ -120,6 +120,8 @@ public sealed class StoredCrashFiles : FuzzTarget
 
     public override int MaximumLength => 1024;
 
+    public override double Share => 0.25; // each is two files
+
     public override IReadOnlyList<byte[]> Tokens =>
         [.. new[] { "\"title\":", "\"signature\":{", "\"id\":\"", "\"announcement\":{", "null", "{}", "[]", "\"format\":1", "\"vmcore\":\"complete\"" }.Select(Encoding.ASCII.GetBytes)];
 
