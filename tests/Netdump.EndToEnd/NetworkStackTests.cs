@@ -3,7 +3,7 @@ namespace Netdump.EndToEnd;
 /// <summary>What lies on the cards of a host is made again in the capture kernel, and leased addresses are renewed: rows no-nic and wrong-nic-order.</summary>
 public class NetworkStackTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
 
     /// <summary>
     /// Item 52 of the operators' checklist: the dump leaves by VLAN 120 of a bond of two cards that have changed names, with an address that the
@@ -16,7 +16,7 @@ public class NetworkStackTests
         using DumpServer server = new(Path.Combine(scratch, "crash"));
         using VlanSwitch cable = new(120);
         using Guest guest = new(Workspace.Kernel("newest"), scratch, ["NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "CAPTURE_DIGEST=yes"], "sysrq",
-            memoryMiB: 384, more: "lab_stack=bond lab_swap=1 lab_lease=1", network: cable.Arguments, programs: ["/sbin/ip"]);
+            memoryMiB: 416, crashkernel: "160M", more: "lab_stack=bond lab_swap=1 lab_lease=1", network: cable.Arguments, programs: ["/sbin/ip"]);
         guest.WaitForReboot(Limit);
         File.WriteAllText(Path.Combine(scratch, "console"), guest.Console);
         string crash = KernelCrashTests.WaitForCrash(server), console = guest.Console;

@@ -19,7 +19,7 @@ internal static class LeaseClient
         BindToDevice(socket, link.Name);
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         socket.Bind(new IPEndPoint(IPAddress.Any, DhcpMessage.ClientPort));
-        // Not RandomNumberGenerator: that wants OpenSSL, which is not in the image.
+        // Not by RandomNumberGenerator, which would start OpenSSL for four bytes.
         uint transaction = BitConverter.ToUInt32(Guid.NewGuid().ToByteArray());
         LeaseRenewal renewal = new(address, link.Mac ?? default, clientId, transaction, Uptime.Now);
         byte[] buffer = new byte[2048];
