@@ -92,7 +92,7 @@ public sealed class EnrolmentTests(EnrolledServer server) : IClassFixture<Enroll
     [InlineData("'netdump-server enrol -;id'")]
     [InlineData("'netdump-server enrol - --name $(id)'")]
     [InlineData("\"netdump-server gate\nid\"")]
-    [InlineData("-tt")]
+    [InlineData("")]
     public void The_password_opens_nothing_but_an_enrolment(string command)
     {
         string output = Box.Fail($"{ByPassword} {command} < /root/web-18.pub");
@@ -101,11 +101,12 @@ public sealed class EnrolmentTests(EnrolledServer server) : IClassFixture<Enroll
     }
 
     [Fact]
-    public void The_password_opens_no_files_and_no_ports()
+    public void The_password_opens_no_files_no_terminal_and_no_ports()
     {
         string password = ByPassword.Replace("ssh -o", "sftp -b /dev/stdin -o", StringComparison.Ordinal);
         Box.Fail($"echo 'get /var/crash/.ssh/authorized_keys /root/stolen' | {password}");
         Assert.Equal("", Box.Run("cat /root/stolen 2>/dev/null").Output);
+        Assert.Contains("PTY allocation request failed", Box.Fail($"{ByPassword} -tt"), StringComparison.Ordinal);
         AssertNothingForwarded(ByPassword);
     }
 
@@ -210,7 +211,7 @@ public sealed class EnrolmentTests(EnrolledServer server) : IClassFixture<Enroll
     private void AssertNothingForwarded(string ssh)
     {
         // A page that can be read on the server, and through the tunnel cannot.
-        const string page = "busybox wget -q -T 2 -O - http://127.0.0.1";
+        const string page = "curl -s -m 2 http://127.0.0.1";
         using Command there = Box.Start("mkdir -p /srv/www && echo reached > /srv/www/page && exec busybox httpd -f -p 127.0.0.1:8888 -h /srv/www");
         Box.WaitFor(() => Box.Run($"{page}:8888/page").Output == "reached");
         using (Command tunnel = Box.Start($"{ssh} -N -L 127.0.0.1:7777:127.0.0.1:8888"))
