@@ -28,6 +28,7 @@ public static class Init
             IReadOnlyList<string> failures = InitFiles.Mount();
             console = CaptureConsole.Open();
             Try(console, InitFiles.LiftLogLimit);
+            Try(console, InitFiles.BoundSendBuffers);
             console.Reached("the capture kernel runs netdump");
             foreach (string failure in failures) console.Say(failure);
             Try(console, () => Processes.SetOutOfMemoryScore(-1000));

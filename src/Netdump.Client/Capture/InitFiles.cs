@@ -39,4 +39,11 @@ internal static class InitFiles
     /// </summary>
     /// <exception cref="IOException">printk.devkmsg= on the command line locks it.</exception>
     public static void LiftLogLimit() => File.WriteAllText("/proc/sys/kernel/printk_devkmsg", "on\n");
+
+    /// <summary>
+    /// Lets a connection hold at most 1 MiB that was not acknowledged yet, instead of 4: the kernel's memory, which is scarce here. That is 10 MB/s at a
+    /// tenth of a second from the server.
+    /// </summary>
+    /// <exception cref="IOException">This kernel has no TCP.</exception>
+    public static void BoundSendBuffers() => File.WriteAllText("/proc/sys/net/ipv4/tcp_wmem", "4096 65536 1048576\n");
 }

@@ -68,6 +68,7 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
             Announcement = Announcement(),
             DumpLevel = manifest.DumpLevel ?? 31,
             IsMapped = true,
+            BlockSize = UploadPaths.BlockSize / 2, // two are held: of 8 MiB all of netdump would have 37 MiB resident, so 29
             State = diagnosis is null ? null : () => watch.Told(diagnosis.State()),
             Note = console.Say,
             ProgressInterval = SendWatch.Interval,
