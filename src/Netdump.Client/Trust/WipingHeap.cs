@@ -31,6 +31,16 @@ internal static partial class WipingHeap
         Replace(self, words, environment);
     }
 
+    /// <summary>Before the end of the program: what still holds a key frees it, and so overwrites it. A process that ends frees nothing by itself.</summary>
+    public static void Settle()
+    {
+        for (int round = 0; round < 3; round++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+    }
+
     private static unsafe void Replace(string path, string[] words, List<string> environment)
     {
         nint* arguments = (nint*)NativeMemory.AllocZeroed((nuint)(words.Length + 1), (nuint)sizeof(nint));
