@@ -68,13 +68,27 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
             Announcement = Announcement(),
             DumpLevel = manifest.DumpLevel ?? 31,
             IsMapped = true,
-            BlockSize = UploadPaths.BlockSize / 2, // two are held: of 8 MiB all of netdump would have 37 MiB resident, so 29
+            BlockSize = BlockSize(File.ReadLines("/proc/meminfo")),
             State = diagnosis is null ? null : () => watch.Told(diagnosis.State()),
             Note = console.Say,
             ProgressInterval = SendWatch.Interval,
         };
         SecureTarget[] targets = [.. manifest.Servers.Select(s => Target(links, s)).OfType<SecureTarget>()];
         return new SecureSender(dump.File, options, watch.Report).Run(targets).IsDone;
+    }
+
+    /// <summary>
+    /// Bytes of a block, of which the sender holds two: a thirty-second part of this kernel's memory, at most what suits a host. It depends on nothing that
+    /// changes: the next child has to cut the stream at the same places.
+    /// </summary>
+    internal static int BlockSize(IEnumerable<string> memory)
+    {
+        const int Least = 1 << 20;
+        string[] words = memory.FirstOrDefault(l => l.StartsWith("MemTotal:", StringComparison.Ordinal))?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        long share = words.Length > 1 && long.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out long kibibytes) ? kibibytes << 10 >> 5 : 0;
+        int size = UploadPaths.BlockSize;
+        while (size > Least && size > share) size /= 2;
+        return size;
     }
 
     private CrashAnnouncement Announcement() => new()
