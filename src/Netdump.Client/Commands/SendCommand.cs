@@ -9,6 +9,7 @@ using Netdump.Protocols.Classic;
 using Netdump.Protocols.Keys;
 using Netdump.Protocols.Upload;
 using Netdump.Vmcore;
+using Netdump.Vmcore.Codecs;
 
 namespace Netdump.Client.Commands;
 
@@ -52,6 +53,14 @@ public static class SendCommand
             if (r.GetValue(level) is < 0 or > 31)
                 r.AddError("--dump-level must be from 0 to 31.");
         });
+        var compress = new Option<string>("--compress", "-c") { Description = "How pages are compressed: zlib is slower, and older readers know it [default: zstd]", HelpName = "zstd|zlib" };
+        compress.AcceptOnlyFromAmong("zstd", "zlib");
+        var threads = new Option<int?>("--threads") { Description = "Threads that compress [default: one for each processor, 8 at most]", HelpName = "N" };
+        threads.Validators.Add(r =>
+        {
+            if (r.GetValue(threads) is < 1 or > 16)
+                r.AddError("--threads must be from 1 to 16.");
+        });
         var json = new Option<bool>("--json") { Description = "Progress and result for programs, one JSON object a line" };
         var classic = new Option<bool>("--classic") { Description = "By the netdump protocol on UDP, not encrypted" };
         var localPort = new Option<int?>("--local-port") { Description = "With --classic: UDP port to send from [default: 6666 if free, else any]", HelpName = "N" };
@@ -65,7 +74,7 @@ public static class SendCommand
         };
         var command = new CommandWithExamples("send", "Sends the dump in FILE to a netdump server, encrypted; run again, it goes on where it ended.", Examples)
         {
-            file, servers, port, key, pin, timeout, level, json, classic, localAddress, localPort, plain, profile,
+            file, servers, port, key, pin, timeout, level, compress, threads, json, classic, localAddress, localPort, plain, profile,
         };
         foreach (var number in new[] { port, timeout, localPort })
             number.Validators.Add(r => Check(r.GetValue(number) ?? 1, number.Name, r.AddError));
@@ -79,7 +88,7 @@ public static class SendCommand
             if (r.GetValue(pin) is { } text && !KeyFingerprint.TryParse(text, out _))
                 r.AddError("--pin is SHA256:…, as netdump-server fingerprint prints it.");
         });
-        Option[] secureOnly = [key, pin];
+        Option[] secureOnly = [key, pin, compress, threads];
         Option[] classicOnly = [localAddress, localPort, plain, profile];
         command.Validators.Add(r =>
         {
@@ -101,7 +110,8 @@ public static class SendCommand
             if (!isClassic)
             {
                 KeyFingerprint? pinned = p.GetValue(pin) is { } text && KeyFingerprint.TryParse(text, out var fingerprint) ? fingerprint : null;
-                return SendSecurely.Run(new SecureRequest(path, to, p.GetValue(key) ?? HostKey.FilePath, pinned, p.GetValue(level) ?? SecureLevel, timeLimit), display, stop);
+                return SendSecurely.Run(new SecureRequest(path, to, p.GetValue(key) ?? HostKey.FilePath, pinned, p.GetValue(level) ?? SecureLevel,
+                    p.GetValue(compress) == "zlib" ? PageCodec.Zlib : PageCodec.Zstd, p.GetValue(threads), timeLimit), display, stop);
             }
             return SendClassic(path, to, new SendOptions
             {

@@ -13,6 +13,7 @@ using Netdump.Kernel.Tasks;
 using Netdump.Protocols.Keys;
 using Netdump.Protocols.Upload;
 using Netdump.Vmcore;
+using Netdump.Vmcore.Codecs;
 
 namespace Netdump.Client.Commands;
 
@@ -22,8 +23,10 @@ namespace Netdump.Client.Commands;
 /// <param name="Key">File of the private key.</param>
 /// <param name="Pin">Key of the server; null: as it is known on this host.</param>
 /// <param name="Level">Dump level.</param>
+/// <param name="Codec">How pages are compressed.</param>
+/// <param name="Threads">Threads that compress; null for one a processor.</param>
 /// <param name="Timeout">How long a server may be silent; null for what suits each step.</param>
-internal sealed record SecureRequest(string Path, IReadOnlyList<Endpoint> Servers, string Key, KeyFingerprint? Pin, int Level, TimeSpan? Timeout);
+internal sealed record SecureRequest(string Path, IReadOnlyList<Endpoint> Servers, string Key, KeyFingerprint? Pin, int Level, PageCodec Codec, int? Threads, TimeSpan? Timeout);
 
 /// <summary><c>netdump send</c> by the secure upload.</summary>
 internal static class SendSecurely
@@ -49,9 +52,11 @@ internal static class SendSecurely
                 Signature = signature is null ? null : new AnnouncedSignature(signature.Version, signature.Id),
             },
             DumpLevel = request.Level,
+            Codec = request.Codec,
             State = () => new SysRqT(new CrashedKernel(file)).Texts(),
             Note = display.Note,
         };
+        if (request.Threads is { } threads) options = options with { Threads = threads };
         if (request.Timeout is { } limit) options = options with { ReachLimit = limit, SilenceLimit = limit, StallLimit = limit };
         SecureSender sender = new(file, options, display.Show);
         SendResult result = sender.Run(targets, cancellation);
@@ -87,7 +92,7 @@ internal static class SendSecurely
         string path = Path.GetFullPath(request.Path);
         if (!File.Exists(path)) return Guid.NewGuid(); // a pipe comes once
         FileInfo info = new(path);
-        string identity = $"{RootProgram.ThisHost.Read("/etc/machine-id")}|{path}|{info.Length}|{info.LastWriteTimeUtc.Ticks}|{(file.Kdump is null ? request.Level : -1)}|{VmcoreStream.Program}";
+        string identity = $"{RootProgram.ThisHost.Read("/etc/machine-id")}|{path}|{info.Length}|{info.LastWriteTimeUtc.Ticks}|{(file.Kdump is null ? $"{request.Level} {request.Codec}" : "")}|{VmcoreStream.Program}";
         return new Guid(SHA256.HashData(Encoding.UTF8.GetBytes(identity)).AsSpan(0, 16), bigEndian: true);
     }
 

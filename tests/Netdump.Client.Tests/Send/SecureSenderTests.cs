@@ -332,7 +332,7 @@ public sealed class SecureSenderTests : IDisposable
         Assert.Equal("task:1\nnetdump: the list of tasks ends here: a wild pointer\n", Encoding.UTF8.GetString(_server.Last.Tasks!));
         Assert.Contains("the log is not taken: too long", _notes);
         _server.Forget();
-        Assert.Equal(SendOutcome.Stored, Send(dump.Source.File, Options with { State = () => throw new VmcoreFormatException(0, "no symbols") }).Outcome);
+        Assert.Equal(SendOutcome.Stored, Send(dump.Source.File, Options with { State = () => throw new VmcoreFormatException(-1, "no symbols") }).Outcome);
         Assert.Equal("netdump: the list of tasks ends here: no symbols\n", Encoding.UTF8.GetString(_server.Last.Tasks!));
     }
 

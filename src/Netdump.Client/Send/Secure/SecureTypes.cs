@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Netdump.Protocols.Keys;
 using Netdump.Protocols.Upload;
+using Netdump.Vmcore.Codecs;
 
 namespace Netdump.Client.Send.Secure;
 
@@ -29,6 +30,9 @@ public sealed record SecureOptions
 
     /// <summary>Which pages are to be left out, makedumpfile's 0 to 31; the server may decide otherwise. A dump that is compressed already goes as it is.</summary>
     public int DumpLevel { get; init; } = 31;
+
+    /// <summary>How pages are compressed: zstd, or zlib for readers that do not know it.</summary>
+    public PageCodec Codec { get; init; } = PageCodec.Zstd;
 
     /// <summary>Threads that read and compress.</summary>
     public int Threads { get; init; } = Math.Min(Environment.ProcessorCount, 8);

@@ -61,6 +61,7 @@ internal static class VmcoreStream
         using FlattenedOutput output = new(stream, leaveOpen: true);
         WrittenDump written = KdumpWriter.Write(file, filter.Select, output, new WriteOptions
         {
+            Codec = options.Codec,
             DumpLevel = level,
             Threads = options.Threads,
             IsMapped = options.IsMapped,
