@@ -47,7 +47,8 @@ public sealed class SecureLadderTests
         SecureWorld.Propagate(guest);
         string start = guest.Run("service netdump restart");
         Assert.True(start.Contains("ok    magic: 10.0.2.2 takes classic dumps of this host only with the number", StringComparison.Ordinal), start);
-        string magic = guest.Run("cut -c 1-16 /run/netdump/magic").Trim();
+        string magic = System.Text.RegularExpressions.Regex.Match(guest.Run("cut -c 1-16 /run/netdump/magic"), "[0-9a-fA-F]{16}").Value; // a prompt may stand before it
+        Assert.NotEmpty(magic);
         Assert.Contains(magic, world.Server.Run("cat /var/crash/magic/*"), StringComparison.OrdinalIgnoreCase);
         world.Server.Run("netdump-server revoke crashguest");
         SecureWorld.Crash(guest);
