@@ -90,7 +90,7 @@ public sealed class SecureCrashTests
             ("number", number), ("number backwards", [.. number.Reverse()]), ("number in hexadecimal digits", Encoding.ASCII.GetBytes(Convert.ToHexStringLower(number))),
             .. Encoding.ASCII.GetString(text).Split('\n').Where(l => l.Length == 70 && !half.Contains(l, StringComparison.Ordinal)).Skip(3).Select((l, i) => ($"line {i + 4} of the file", Encoding.ASCII.GetBytes(l))),
         ];
-        Assert.True(wanted.Count > 5);
+        Assert.True(wanted.Count >= 5, $"{wanted.Count}");
         (int secrets, List<string> everywhere) = Search(vmcore, wanted);
         Assert.True(secrets > 0, "the search finds nothing at all");
         foreach (string place in everywhere) TestContext.Current.TestOutputHelper?.WriteLine($"in a dump of level 0: {place}");
