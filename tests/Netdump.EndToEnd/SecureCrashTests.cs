@@ -88,7 +88,7 @@ public sealed class SecureCrashTests
         List<(string What, byte[] Bytes)> wanted =
         [
             ("number", number), ("number backwards", [.. number.Reverse()]), ("number in hexadecimal digits", Encoding.ASCII.GetBytes(Convert.ToHexStringLower(number))),
-            .. Encoding.ASCII.GetString(text).Split('\n').Where(l => l.Length == 70 && !half.Contains(l, StringComparison.Ordinal)).Skip(3).Select((l, i) => ($"line {i + 4} of the file", Encoding.ASCII.GetBytes(l))),
+            .. Encoding.ASCII.GetString(text).Split('\n').Where(l => l.Length == 70).Skip(3).Where(l => !half.Contains(l, StringComparison.Ordinal)).Select(l => ($"a line of the file, {l[..4]}...", Encoding.ASCII.GetBytes(l))),
         ];
         Assert.True(wanted.Count >= 5, $"{wanted.Count}");
         (int secrets, List<string> everywhere) = Search(vmcore, wanted);
