@@ -45,6 +45,8 @@ public sealed class SecureCrashTests
         Assert.DoesNotContain("no-secure-channel", status, StringComparison.Ordinal);
         Assert.Matches(@"ok +identity: key of this machine, SHA256:", status);
         guest.Run($"for i in $(seq 20000); do echo '{SecureWorld.Secret}'; done > /tmp/secret");
+        // While watch asks the servers it has the key in use; what is judged is what it leaves.
+        guest.Run("start-stop-daemon --stop --retry 60 --pidfile /run/netdump-watch.pid");
         SecureWorld.Crash(guest);
         string console = guest.Output;
         Assert.True(console.Contains("10.0.2.2 has the dump", StringComparison.Ordinal), console + world.Server.Run("cat /var/log/netdump-server.log"));
@@ -72,30 +74,37 @@ public sealed class SecureCrashTests
         Directory.Delete(scratch, true);
     }
 
-    /// <summary>
-    /// The host's own key, as a number or as its file's lines, is nowhere in a dump of the default level. In free pages, which only a dump of a lower
-    /// level has, a program that has ended may have left it: that is told, as docs/client.md tells it.
-    /// </summary>
+    /// <summary>The host's own key is nowhere in a dump of all memory, free pages and page cache too: neither as a number nor as what says it in its file.</summary>
     private static void AssertNoKey(string scratch, string vmcore)
     {
-        string file = Path.Combine(scratch, "id_ecdsa"), disk = Path.Combine(scratch, "guest.disk"), filtered = Path.Combine(scratch, "vmcore.31");
+        string file = Path.Combine(scratch, "id_ecdsa"), disk = Path.Combine(scratch, "guest.disk");
         Assert.InRange(Command.Run("e2fsck", "-fy", disk).ExitCode, 0, 1); // the crash may have left the file in the journal
         Command.Succeed("debugfs", "-R", $"dump /id_ecdsa {file}", disk);
         byte[] text = File.ReadAllBytes(file);
         Assert.True(OpenSshKeyFile.TryRead(text, out ECDsa? key));
-        string half = SshPublicKey.Of(key, "").ToString();
         byte[] number = key.ExportParameters(includePrivateParameters: true).D!;
         List<(string What, byte[] Bytes)> wanted =
         [
             ("number", number), ("number backwards", [.. number.Reverse()]), ("number in hexadecimal digits", Encoding.ASCII.GetBytes(Convert.ToHexStringLower(number))),
-            .. Encoding.ASCII.GetString(text).Split('\n').Where(l => l.Length == 70).Skip(3).Where(l => !half.Contains(l, StringComparison.Ordinal)).Select(l => ($"a line of the file, {l[..4]}...", Encoding.ASCII.GetBytes(l))),
+            .. TextOf(number, Encoding.ASCII.GetString(text)).Select(t => ($"'{t}' of the file", Encoding.ASCII.GetBytes(t))),
         ];
-        Assert.True(wanted.Count >= 5, $"{wanted.Count}");
-        (int secrets, List<string> everywhere) = Search(vmcore, wanted);
+        Assert.True(wanted.Count > 3, $"{wanted.Count}");
+        (int secrets, List<string> found) = Search(vmcore, wanted);
         Assert.True(secrets > 0, "the search finds nothing at all");
-        foreach (string place in everywhere) TestContext.Current.TestOutputHelper?.WriteLine($"in a dump of level 0: {place}");
-        Command.Succeed(Workspace.Client, "filter", "-d", "31", vmcore, filtered);
-        Assert.Empty(Search(filtered, wanted).Found);
+        Assert.True(found.Count == 0, string.Join('\n', found));
+    }
+
+    /// <summary>The pieces of a key file's lines that say nothing but the private number.</summary>
+    private static IEnumerable<string> TextOf(byte[] number, string file)
+    {
+        string[] lines = [.. file.Split('\n').Where(l => l.Length > 0 && l[0] != '-')];
+        int begin = Convert.FromBase64String(string.Concat(lines)).AsSpan().IndexOf(number);
+        (int first, int end) = ((begin + 2) / 3 * 4, (begin + number.Length) / 3 * 4);
+        for (int i = 0, at = 0; i < lines.Length; at += lines[i++].Length)
+        {
+            (int from, int to) = (Math.Max(first - at, 0), Math.Min(end - at, lines[i].Length));
+            if (to - from >= 12) yield return lines[i][from..to];
+        }
     }
 
     private static (int Secrets, List<string> Found) Search(string vmcore, List<(string What, byte[] Bytes)> wanted)

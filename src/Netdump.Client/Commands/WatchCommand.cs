@@ -55,16 +55,22 @@ internal static class WatchCommand
         WatchLoop.Run(TimeProvider.System, interval, watch.Look, stop.Token);
         return 0;
 
-        IReadOnlyList<Check> Ask(ClientConfiguration configuration, ArmedState state) =>
-        [
-            .. ServerWords.Troubles(host, configuration),
-            .. Magic.Deposit(host, configuration, TransportPlan.Make(host, configuration), state.BootId).Where(c => c.Level == CheckLevel.Warn),
-        ];
+        IReadOnlyList<Check> Ask(ClientConfiguration configuration, ArmedState state)
+        {
+            Check[] troubles =
+            [
+                .. ServerWords.Troubles(host, configuration),
+                .. Magic.Deposit(host, configuration, TransportPlan.Make(host, configuration), state.BootId).Where(c => c.Level == CheckLevel.Warn),
+            ];
+            WipingHeap.Settle(); // a crash may come at any time in the day until it is asked again
+            return troubles;
+        }
 
         void Rearm(ClientConfiguration configuration)
         {
             ArmingPlan plan = ArmingPlan.Make(host, configuration, new ArmingOptions(), _ => { });
             new Arming(host, new CrashKernelLoader(host), TimeProvider.System, _ => { }).Start(plan);
+            WipingHeap.Settle();
             FailedStart.Remove(host);
             TestRecord.NoteReturn(host);
         }

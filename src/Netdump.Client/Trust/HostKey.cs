@@ -43,8 +43,12 @@ internal static class HostKey
         }
         using (text)
         {
-            return OpenSshKeyFile.TryRead(text.Span, out ECDsa? key)
-                ? key : throw new ClientException($"{FilePath} is no ECDSA P-256 key without a passphrase, as OpenSSH writes it", "put it back from a backup, or remove it and run netdump propagate");
+            if (OpenSshKeyFile.TryRead(text.Span, out ECDsa? key))
+            {
+                KeyRemains.Remember(key);
+                return key;
+            }
+            throw new ClientException($"{FilePath} is no ECDSA P-256 key without a passphrase, as OpenSSH writes it", "put it back from a backup, or remove it and run netdump propagate");
         }
     }
 
@@ -73,6 +77,7 @@ internal static class HostKey
         Directory.CreateDirectory(host.Map(DirectoryPath), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         using ECDsa made = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        KeyRemains.Remember(made);
         SshPublicKey half = SshPublicKey.Of(made, name);
         // The machine first: a key without it would be believed on any machine.
         if (MachineId(host) is { } machine) PublicFile.Write(host.Map(MachinePath), machine + "\n");

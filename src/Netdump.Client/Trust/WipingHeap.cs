@@ -31,13 +31,24 @@ internal static partial class WipingHeap
         Replace(self, words, environment);
     }
 
-    /// <summary>Before the end of the program: what still holds a key frees it, and so overwrites it. A process that ends frees nothing by itself.</summary>
+    /// <summary>
+    /// When no key is in use any more, and before the end of the program: what still holds one frees it, and so overwrites it; what is left is looked
+    /// for and overwritten. A process that ends does neither by itself.
+    /// </summary>
     public static void Settle()
     {
         for (int round = 0; round < 3; round++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
+        }
+        try
+        {
+            KeyRemains.Wipe();
+        }
+        catch (IOException)
+        {
+            // no /proc: nothing more can be done
         }
     }
 

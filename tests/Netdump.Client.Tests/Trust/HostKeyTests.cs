@@ -93,20 +93,7 @@ public sealed class HostKeyTests : IDisposable
     [Fact]
     public void No_copy_of_the_private_key_stays_in_memory()
     {
-        if (Environment.GetEnvironmentVariable(WipingHeap.Variable) is null)
-        {
-            // As the program does: the C library has to know it from the start.
-            // The tests are a program of their own, or dotnet runs them.
-            string[] tests = Path.GetFileName(Environment.ProcessPath!) == "dotnet" ? [typeof(HostKeyTests).Assembly.Location] : [];
-            var start = new ProcessStartInfo(Environment.ProcessPath!, [.. tests, "-method", $"*{nameof(No_copy_of_the_private_key_stays_in_memory)}"]) { UseShellExecute = false, RedirectStandardOutput = true };
-            start.Environment[WipingHeap.Variable] = WipingHeap.Tunables;
-            using Process alone = Process.Start(start)!;
-            string said = alone.StandardOutput.ReadToEnd();
-            alone.WaitForExit();
-            Assert.True(alone.ExitCode == 0, said);
-            Assert.Contains("Total: 1,", said);
-            return;
-        }
+        if (IsDoneAlone()) return;
         Ensure();
         OwnMemory memory;
         using (ECDsa key = HostKey.Open(_host.Files))
@@ -129,6 +116,53 @@ public sealed class HostKeyTests : IDisposable
             GC.WaitForPendingFinalizers();
         }
         Assert.True(found.Count == 0, string.Join('\n', found));
+    }
+
+    /// <summary>Copies that libraries left: in the collector's heap and outside, forwards and backwards.</summary>
+    [Fact]
+    public unsafe void What_was_left_of_the_key_is_found_and_overwritten_and_nothing_else()
+    {
+        if (IsDoneAlone()) return;
+        Ensure();
+        OwnMemory memory;
+        byte[] managed = GC.AllocateArray<byte>(100, pinned: true);
+        using var native = new SecretBytes(3 << 20);
+        using (ECDsa key = HostKey.Open(_host.Files))
+        {
+            memory = new OwnMemory(key);
+            byte[] number = key.ExportParameters(includePrivateParameters: true).D!;
+            number.CopyTo(managed, 7);
+            number.CopyTo(native.Room[((1 << 20) - 5)..]);
+            number.AsSpan().Reverse();
+            number.CopyTo(native.Room[((2 << 20) + 9)..]);
+            CryptographicOperations.ZeroMemory(number);
+        }
+        managed[6] = managed[39] = 1;
+        Assert.True(memory.Find().Count >= 3);
+        WipingHeap.Settle();
+        Assert.Empty(memory.Find());
+        Assert.Equal((1, 1, 2), (managed[6], managed[39], managed.Sum(b => b)));
+        Assert.False(native.Room.ContainsAnyExcept((byte)0));
+    }
+
+    /// <summary>
+    /// Runs the calling test in a process of its own, as the program runs: its C library has to know from the start that it is to wipe what is freed, and
+    /// no other test may have a key open meanwhile.
+    /// </summary>
+    /// <returns>False in that process.</returns>
+    private static bool IsDoneAlone([System.Runtime.CompilerServices.CallerMemberName] string test = "")
+    {
+        if (Environment.GetEnvironmentVariable(WipingHeap.Variable) is not null) return false;
+        // The tests are a program of their own, or dotnet runs them.
+        string[] tests = Path.GetFileName(Environment.ProcessPath!) == "dotnet" ? [typeof(HostKeyTests).Assembly.Location] : [];
+        var start = new ProcessStartInfo(Environment.ProcessPath!, [.. tests, "-method", $"*.{test}"]) { RedirectStandardOutput = true, UseShellExecute = false };
+        start.Environment[WipingHeap.Variable] = WipingHeap.Tunables;
+        using Process alone = Process.Start(start)!;
+        string said = alone.StandardOutput.ReadToEnd();
+        alone.WaitForExit();
+        Assert.True(alone.ExitCode == 0, said);
+        Assert.Contains("Total: 1,", said);
+        return true;
     }
 
     public void Dispose() => _host.Dispose();
