@@ -39,7 +39,7 @@ class Server:
         key, log = os.path.join(work, "key"), os.path.join(work, "server.log")
         if not os.path.exists(key):
             subprocess.run([NETDUMP, "keygen", "--key", key, "--name", "bench"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run([SERVER, "enrol", key + ".pub", "--store", self.store], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([SERVER, "enrol", key + ".pub", "--store", self.store], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         pin = subprocess.run([SERVER, "fingerprint", "--store", self.store], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         self.process = subprocess.Popen([SERVER, "--store", self.store, "--listen", "127.0.0.1", "--port", str(free_port(socket.SOCK_DGRAM)), "--secure-port", str(self.port), "--analyser", "none"],
                                         stdout=open(log, "w"), stderr=subprocess.STDOUT, preexec_fn=affinity(cpus))
