@@ -17,7 +17,7 @@ internal static class InfoSearch
     public static IEnumerable<(ulong Page, VmcoreInfo Info)> Find(PhysicalMemory memory)
     {
         using var reader = memory.OpenReader();
-        foreach (var range in memory.Ranges)
+        foreach (var range in memory.HeldRanges)
             for (var page = range.First; page < range.End; page++)
                 if (reader.Read(page, out var bytes) == PageState.Present && Parse(bytes) is { } info)
                     yield return (page, info);

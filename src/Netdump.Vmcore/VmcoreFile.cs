@@ -14,7 +14,7 @@ public sealed class VmcoreFile : IDisposable
     private readonly DumpBytes[] _files;
     private VmcoreInfo? _found;
 
-    private VmcoreFile(DumpBytes bytes, ElfCoreHeader elf)
+    private VmcoreFile(DumpBytes bytes, ElfCoreHeader elf, bool mapped)
     {
         _files = [bytes];
         Elf = elf;
@@ -25,7 +25,7 @@ public sealed class VmcoreFile : IDisposable
         if (Info is null && elf.LacksPhysicalAddresses)
             throw new VmcoreFormatException(elf.NotesOffset, "a core without physical addresses: of a process, not of a kernel");
         Processors = ProcessorStatus.From(Notes, Machine, IsBigEndian);
-        Physical = new ElfMemory(bytes, elf, Info?.PageSize ?? DefaultPageSize);
+        Physical = new ElfMemory(bytes, elf, Info?.PageSize ?? DefaultPageSize, mapped);
         foreach (var segment in elf.Segments)
             if (segment.FileSize > 0)
                 LengthNeeded = Math.Max(LengthNeeded, segment.Offset + segment.FileSize);
@@ -105,15 +105,22 @@ public sealed class VmcoreFile : IDisposable
     /// <exception cref="IOException">The file cannot be opened or read; also <see cref="UnauthorizedAccessException"/>.</exception>
     public static VmcoreFile Open(string path) => Open([path]);
 
+    /// <summary>Opens /proc/vmcore: the same, with large tables in the dead kernel's memory mapped instead of copied. Nothing else: see <see cref="FileMappings"/>.</summary>
+    /// <exception cref="VmcoreFormatException">Headers or notes make no sense.</exception>
+    /// <exception cref="IOException">It cannot be opened or read; also <see cref="UnauthorizedAccessException"/>.</exception>
+    public static VmcoreFile OpenMapped(string path) => Open(DumpBytes.Open(path), mapped: true);
+
     /// <summary>Opens a dump that lies somewhere else than in a file, neither packed nor flattened.</summary>
     /// <param name="bytes">Its bytes; disposed with the dump, also when this throws.</param>
     /// <exception cref="VmcoreFormatException">No dump that is known, or headers or notes are corrupt.</exception>
     /// <exception cref="IOException">They cannot be read.</exception>
-    public static VmcoreFile Open(DumpBytes bytes)
+    public static VmcoreFile Open(DumpBytes bytes) => Open(bytes, mapped: false);
+
+    private static VmcoreFile Open(DumpBytes bytes, bool mapped)
     {
         try
         {
-            return Of([bytes], new DumpWrapping(Packing.None, IsFlattened: false, IsWhole: true));
+            return Of([bytes], new DumpWrapping(Packing.None, IsFlattened: false, IsWhole: true), mapped);
         }
         catch
         {
@@ -154,7 +161,8 @@ public sealed class VmcoreFile : IDisposable
     /// <summary>Reads headers and notes of files that are open, and free of what was around them.</summary>
     /// <param name="files">The files; they become the dump's when this succeeds.</param>
     /// <param name="wrapping">What was around them.</param>
-    internal static VmcoreFile Of(IReadOnlyList<DumpBytes> files, DumpWrapping wrapping)
+    /// <param name="mapped">Whether tables in memory may be mapped.</param>
+    internal static VmcoreFile Of(IReadOnlyList<DumpBytes> files, DumpWrapping wrapping, bool mapped = false)
     {
         Span<byte> start = stackalloc byte[16];
         start = start[..files[0].Read(0, start)];
@@ -166,12 +174,12 @@ public sealed class VmcoreFile : IDisposable
         if (files.Count > 1)
             throw new VmcoreFormatException(0, $"{files[0].Path} is no part of a split dump, which only kdump-compressed ones are");
         var elf = DumpNotes.ReadHeader(files[0]);
-        return new VmcoreFile(files[0], elf) { Wrapping = wrapping, IsUnfinished = elf.IsMarkedIncomplete || !wrapping.IsWhole };
+        return new VmcoreFile(files[0], elf, mapped) { Wrapping = wrapping, IsUnfinished = elf.IsMarkedIncomplete || !wrapping.IsWhole };
     }
 
     /// <summary>The dead kernel's virtual memory, with a cache of its own: one for each thread.</summary>
     /// <exception cref="VmcoreFormatException">A machine other than x86_64 and arm64, or VMCOREINFO lacks what translation needs.</exception>
-    public KernelMemory OpenKernelMemory() => new(Physical.Read, RequireInfo(), Machine, Physical.EndPage * (ulong)PageSize);
+    public KernelMemory OpenKernelMemory() => new(Physical.Read, RequireInfo(), Machine, Physical.EndPage * (ulong)PageSize, Physical.Map);
 
     /// <summary>Reads the dead kernel's log, oldest record first.</summary>
     /// <exception cref="VmcoreFormatException">The log cannot be found in this dump; the message says why.</exception>

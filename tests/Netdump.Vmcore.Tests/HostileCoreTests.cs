@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using CsCheck;
+using Netdump.Vmcore.Memory;
 
 namespace Netdump.Vmcore.Tests;
 
@@ -28,6 +29,17 @@ public class HostileCoreTests
                 bytes[at] = value;
             return Survives(bytes);
         }, iter: 300);
+    }
+
+    /// <summary>2^40 pages, of which the file holds one: what looks through memory must look at that one alone.</summary>
+    [Fact]
+    public async Task Item63_memory_that_headers_claim_and_the_file_lacks_costs_no_time()
+    {
+        SyntheticCore core = new();
+        core.AddMemory(0x1000, new byte[0x1000], 1UL << 51);
+        using var file = SyntheticCore.Open(core.Build());
+        Assert.Equal([new PageRange(1, 1)], file.Physical.HeldRanges);
+        await Task.Run(() => Assert.Throws<VmcoreFormatException>(file.RequireInfo), TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
     }
 
     [Fact]

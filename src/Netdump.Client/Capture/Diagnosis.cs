@@ -19,24 +19,25 @@ internal sealed class Diagnosis
     private const int MostText = 8 << 20;
     private static readonly TimeSpan StateLimit = TimeSpan.FromSeconds(60);
 
-    private readonly string _path;
+    private readonly Func<VmcoreFile> _open;
     private CrashSignature? _signature;
 
-    private Diagnosis(string path) => _path = path;
+    private Diagnosis(Func<VmcoreFile> open) => _open = open;
 
     /// <summary>Finds title and signature and says them; gives up waiting when that takes long.</summary>
     /// <param name="path">The dump.</param>
+    /// <param name="mapped">Whether it is /proc/vmcore, so that what is looked at costs this kernel no memory.</param>
     /// <param name="say">Takes a line.</param>
     /// <param name="limit">How long is waited; null for what suits a capture kernel.</param>
-    public static Diagnosis Make(string path, Action<string> say, TimeSpan? limit = null)
+    public static Diagnosis Make(string path, bool mapped, Action<string> say, TimeSpan? limit = null)
     {
-        Diagnosis diagnosis = new(path);
+        Diagnosis diagnosis = new(mapped ? () => VmcoreFile.OpenMapped(path) : () => VmcoreFile.Open(path));
         Exception? failure = null;
         Thread thread = new(() =>
         {
             try
             {
-                using VmcoreFile dump = VmcoreFile.Open(path);
+                using VmcoreFile dump = diagnosis._open();
                 diagnosis._signature = ReportBuilder.Identify(dump);
             }
             catch (Exception e)
@@ -72,7 +73,7 @@ internal sealed class Diagnosis
         int room = most ?? MostText;
         if (_signature is { } signature)
             yield return $"netdump: {Line}\nnetdump: signature {signature.Key}\n";
-        foreach (string task in Tasks(_path))
+        foreach (string task in Tasks())
         {
             if ((room -= task.Length) < 0 || TimeProvider.System.GetElapsedTime(began) > StateLimit)
             {
@@ -84,9 +85,9 @@ internal sealed class Diagnosis
         GiveBack();
     }
 
-    private static IEnumerable<string> Tasks(string path)
+    private IEnumerable<string> Tasks()
     {
-        using VmcoreFile dump = VmcoreFile.Open(path);
+        using VmcoreFile dump = _open();
         foreach (string task in new SysRqT(new CrashedKernel(dump)).Texts())
             yield return task;
     }

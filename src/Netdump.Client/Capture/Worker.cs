@@ -75,7 +75,7 @@ public sealed class Worker
         if (_manifest.Digest)
             _console.Say($"{Vmcore} is {dump.File.Bytes.Length} bytes, xxh128 {VmcoreDigest.Compute(dump.File.Bytes, mapped: true, _watch.Moved)}");
         // A child that was lost may have been lost by this: the next one leaves it out.
-        Diagnosis? diagnosis = _watch.Start == 1 ? Diagnosis.Make(Vmcore, _console.Say) : null;
+        Diagnosis? diagnosis = _watch.Start == 1 ? Diagnosis.Make(Vmcore, mapped: true, _console.Say) : null;
         if (diagnosis is not null) _console.Reached("the crash was looked at");
         bool isSent = new Ladder(_manifest, dump, diagnosis, _console, _watch).Send();
         if (Peak() is { } peak) _console.Say($"at most {peak >> 10} MiB of memory were resident");

@@ -25,9 +25,12 @@ internal static class MemorySearch
     {
         CrashedKernel? kernel = Open(dump);
         using PageReader reader = dump.Physical.OpenReader();
-        ulong total = dump.Physical.PageCount, done = 0;
+        PageRange[] ranges = [.. dump.Physical.HeldRanges];
+        ulong total = 0, done = 0;
+        foreach (PageRange range in ranges)
+            total += range.Count;
         int found = 0;
-        foreach (PageRange range in dump.Physical.Ranges)
+        foreach (PageRange range in ranges)
             for (ulong page = range.First; page < range.End; page++, done++)
             {
                 if (done % PagesBetweenLooks == 0)

@@ -31,26 +31,24 @@ internal sealed class KallsymsAddresses
         "_stext", "init_uts_ns", "swapper_pg_dir", "init_top_pgt", "printk_rb_static", "clear_seq", "vmap_area_list", "node_data",
     ];
 
-    private readonly ulong[]? _whole;
-    private readonly int[] _offsets = [];
+    private readonly MemoryView _stored;
     private readonly ulong _start;
 
-    private KallsymsAddresses(ulong[] whole) => (_whole, Mode) = (whole, AddressMode.Whole);
-
-    private KallsymsAddresses(int[] offsets, AddressMode mode, ulong start) => (_offsets, Mode, _start) = (offsets, mode, start);
+    private KallsymsAddresses(MemoryView stored, AddressMode mode, ulong start) => (_stored, Mode, _start) = (stored, mode, start);
 
     /// <summary>The form that is proven right.</summary>
     public AddressMode Mode { get; }
 
     /// <summary>How many there are.</summary>
-    public int Count => _whole?.Length ?? _offsets.Length;
+    public int Count => _stored.Length / EntryLength(Mode);
 
     /// <summary>The address of a symbol.</summary>
-    public ulong this[int symbol] => _whole is { } whole ? whole[symbol] : unchecked(Mode switch
+    public ulong this[int symbol] => unchecked(Mode switch
     {
-        AddressMode.PlaceRelative => _start + (ulong)symbol * 4 + (ulong)(long)_offsets[symbol],
-        AddressMode.BaseRelative => _start + (uint)_offsets[symbol],
-        _ => _offsets[symbol] >= 0 ? (ulong)_offsets[symbol] : _start - 1 - (ulong)(long)_offsets[symbol],
+        AddressMode.Whole => MemoryMarshal.Cast<byte, ulong>(_stored.Span)[symbol],
+        AddressMode.PlaceRelative => _start + (ulong)symbol * 4 + (ulong)(long)Offset(symbol),
+        AddressMode.BaseRelative => _start + (uint)Offset(symbol),
+        _ => Offset(symbol) is >= 0 and var absolute ? (ulong)absolute : _start - 1 - (ulong)(long)Offset(symbol),
     });
 
     /// <summary>Reads the addresses.</summary>
@@ -65,17 +63,15 @@ internal sealed class KallsymsAddresses
     {
         if (place.Addresses != 0)
         {
-            var whole = new ulong[names.Count];
-            if (!memory.TryRead(place.Addresses, MemoryMarshal.AsBytes(whole.AsSpan()), out var gone))
+            if (ReadTable(memory, place.Addresses, names.Count * EntryLength(AddressMode.Whole), out var gone) is not { } whole)
             {
                 why = $"kallsyms_addresses: {gone}";
                 return null;
             }
-            KallsymsAddresses plain = new(whole);
+            KallsymsAddresses plain = new(whole, AddressMode.Whole, 0);
             return plain.Agrees(names, info, out why) ? plain : null;
         }
-        var offsets = new int[names.Count];
-        if (!memory.TryRead(place.Offsets, MemoryMarshal.AsBytes(offsets.AsSpan()), out var fault))
+        if (ReadTable(memory, place.Offsets, names.Count * EntryLength(AddressMode.BaseRelative), out var fault) is not { } offsets)
         {
             why = $"kallsyms_offsets: {fault}";
             return null;
@@ -99,10 +95,23 @@ internal sealed class KallsymsAddresses
         return null;
     }
 
+    private int Offset(int symbol) => MemoryMarshal.Cast<byte, int>(_stored.Span)[symbol];
+
+    private static int EntryLength(AddressMode mode) => mode == AddressMode.Whole ? 8 : 4;
+
+    private static MemoryView? ReadTable(KernelMemory memory, ulong address, int length, out MemoryFault fault)
+    {
+        fault = default;
+        if (memory.Map(address, length) is { } mapped)
+            return mapped;
+        var view = MemoryView.Make(length, out var room);
+        return memory.TryRead(address, room, out fault) ? view : null;
+    }
+
     // The most likely first.
-    private static AddressMode[] Candidates(KallsymsPlace place, int[] offsets) =>
+    private static AddressMode[] Candidates(KallsymsPlace place, MemoryView offsets) =>
         place.RelativeBase is null ? [AddressMode.PlaceRelative]
-        : offsets.AsSpan().ContainsAnyInRange(int.MinValue, -1) ? [AddressMode.AbsolutePerCpu, AddressMode.BaseRelative, AddressMode.PlaceRelative]
+        : MemoryMarshal.Cast<byte, int>(offsets.Span).ContainsAnyInRange(int.MinValue, -1) ? [AddressMode.AbsolutePerCpu, AddressMode.BaseRelative, AddressMode.PlaceRelative]
         : [AddressMode.BaseRelative, AddressMode.AbsolutePerCpu, AddressMode.PlaceRelative];
 
     private bool Agrees(KallsymsNames names, VmcoreInfo info, out string why)

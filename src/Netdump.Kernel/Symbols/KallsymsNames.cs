@@ -25,13 +25,13 @@ internal sealed class KallsymsNames
 
     private const int BlockSize = 16;
 
-    private readonly byte[] _packed;
+    private readonly MemoryView _packed;
     private readonly int[] _blocks;
     private readonly TokenTable _tokens;
     private readonly bool _longLengths;
     private readonly NameIndex _index;
 
-    private KallsymsNames(byte[] packed, int end, int[] blocks, TokenTable tokens, bool longLengths, uint[] hashes)
+    private KallsymsNames(MemoryView packed, int end, int[] blocks, TokenTable tokens, bool longLengths, uint[] hashes)
     {
         (_packed, _blocks, _tokens, _longLengths) = (packed, blocks, tokens, longLengths);
         PackedBytes = end;
@@ -70,13 +70,12 @@ internal sealed class KallsymsNames
             why = $"kallsyms_token_table at 0x{place.TokenTable:x} leaves no room for {count} names from 0x{place.Names:x}";
             return null;
         }
-        var packed = new byte[(int)room];
-        var got = memory.Read(place.Names, packed);
+        var packed = memory.View(place.Names, (int)room, out var got);
         return Walk(packed, got, (int)count, tokens, out why);
     }
 
     /// <summary>The symbol's type letter.</summary>
-    public char Letter(int symbol) => (char)_tokens[_packed[Find(symbol, out _)]][0];
+    public char Letter(int symbol) => (char)_tokens[_packed.Span[Find(symbol, out _)]][0];
 
     /// <summary>Unpacks a name.</summary>
     public string Name(int symbol)
@@ -134,9 +133,9 @@ internal sealed class KallsymsNames
     }
 
     // The markers, which follow the names, tell the two ways to read a length apart: they say where every 256th entry begins.
-    private static KallsymsNames? Walk(byte[] bytes, int got, int count, TokenTable tokens, out string why)
+    private static KallsymsNames? Walk(MemoryView bytes, int got, int count, TokenTable tokens, out string why)
     {
-        ReadOnlySpan<byte> packed = bytes.AsSpan(0, got);
+        var packed = bytes.Span[..got];
         var blocks = new int[(count + BlockSize - 1) / BlockSize];
         var hashes = new uint[count];
         var longLengths = true;
@@ -153,7 +152,7 @@ internal sealed class KallsymsNames
         }
         why = "";
         // Only the markers lie between names and tokens: a copy without them would need more memory than it saves.
-        return new(end >= bytes.Length / 2 ? bytes : packed[..end].ToArray(), end, blocks, tokens, longLengths, hashes);
+        return new(bytes.IsMapped || end >= bytes.Length / 2 ? bytes : MemoryView.Of(packed[..end]), end, blocks, tokens, longLengths, hashes);
     }
 
     private static int? Walk(
@@ -209,17 +208,18 @@ internal sealed class KallsymsNames
         for (var skipped = symbol % BlockSize; skipped >= 0; skipped--)
         {
             at += length;
-            TryReadLength(_packed, ref at, _longLengths, out length);
+            TryReadLength(_packed.Span, ref at, _longLengths, out length);
         }
         return at;
     }
 
     private int Unpack(int at, int length, Span<byte> text)
     {
-        var piece = _tokens[_packed[at]][1..];
+        var packed = _packed.Span;
+        var piece = _tokens[packed[at]][1..];
         piece.CopyTo(text);
         var done = piece.Length;
-        foreach (var token in _packed.AsSpan(at + 1, length - 1))
+        foreach (var token in packed.Slice(at + 1, length - 1))
         {
             piece = _tokens[token];
             piece.CopyTo(text[done..]);

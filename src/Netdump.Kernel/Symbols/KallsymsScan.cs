@@ -103,18 +103,22 @@ internal static class KallsymsScan
     {
         if (TokenTable.Read(memory, tokens.Table, tokens.Index, out _) is not { } table)
             return null;
-        var bytes = new byte[NamesReach];
         var start = tokens.Table / 4 * 4 - NamesReach;
-        ReadWithHoles(memory, start, bytes);
+        var reach = memory.Map(start, NamesReach);
+        if (reach is null)
+        {
+            reach = MemoryView.Make(NamesReach, out var room);
+            ReadWithHoles(memory, start, room);
+        }
         var budget = MostNames;
         for (var at = NamesReach - 8; at >= 0; at -= 4)
         {
-            var count = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at));
+            var count = BinaryPrimitives.ReadUInt32LittleEndian(reach.Span[at..]);
             if (count < FewestSymbols || count * 2L > NamesReach - at)
                 continue;
             // 8-aligned names stand behind four bytes of zeros.
-            var names = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at + 4)) == 0 ? at + 8 : at + 4;
-            if (!AreNames(bytes.AsSpan(names), (int)count, table, ref budget))
+            var names = BinaryPrimitives.ReadUInt32LittleEndian(reach.Span[(at + 4)..]) == 0 ? at + 8 : at + 4;
+            if (!AreNames(reach.Span[names..], (int)count, table, ref budget))
                 continue;
             foreach (var place in Places(start + (ulong)at, count, start + (ulong)names, tokens))
             {

@@ -16,7 +16,7 @@ internal static class BtfSearch
 
     /// <summary>The kernel's BTF: where symbols say, or else the largest that lies in its image.</summary>
     /// <returns>Null, and why, when there is none.</returns>
-    public static byte[]? Find(KernelMemory memory, KernelSymbols? symbols, VmcoreInfo info, out string? trouble)
+    public static MemoryView? Find(KernelMemory memory, KernelSymbols? symbols, VmcoreInfo info, out string? trouble)
     {
         Span<byte> header = stackalloc byte[BtfTable.HeaderLength];
         // The section's start; or what struct btf, whose first member it is, points to.
@@ -33,7 +33,7 @@ internal static class BtfSearch
 
     /// <summary>The largest BTF in the kernel's image.</summary>
     /// <returns>Null, and why, when there is none.</returns>
-    public static byte[]? Search(KernelMemory memory, VmcoreInfo info, out string? trouble)
+    public static MemoryView? Search(KernelMemory memory, VmcoreInfo info, out string? trouble)
     {
         if (info.Symbol("_stext") is not { } text)
         {
@@ -64,15 +64,17 @@ internal static class BtfSearch
     }
 
     /// <summary>Reads a blob; bytes that are not in the dump are 0, which no type is.</summary>
-    public static byte[] Read(KernelMemory memory, ulong address, int length)
+    public static MemoryView Read(KernelMemory memory, ulong address, int length)
     {
-        var bytes = new byte[length];
+        if (memory.Map(address, length) is { } mapped)
+            return mapped;
+        var view = MemoryView.Make(length, out var bytes);
         for (var done = 0; done < length;)
         {
-            done += memory.Read(address + (ulong)done, bytes.AsSpan(done));
+            done += memory.Read(address + (ulong)done, bytes[done..]);
             if (done < length)
                 done = (int)Math.Min((uint)length, (uint)done + (uint)memory.PageSize - (uint)((address + (ulong)done) % (ulong)memory.PageSize));
         }
-        return bytes;
+        return view;
     }
 }

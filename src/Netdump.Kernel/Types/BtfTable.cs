@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Netdump.Vmcore.Memory;
 
 namespace Netdump.Kernel.Types;
 
@@ -19,7 +20,7 @@ internal sealed class BtfTable
 
     private const int MostTypes = 1 << 20;
 
-    private readonly byte[] _bytes;
+    private readonly MemoryView _bytes;
     private readonly BtfTable? _parent;
     private readonly int _strings;
     private readonly int _stringLength;
@@ -27,7 +28,7 @@ internal sealed class BtfTable
     private readonly int[] _places;
     private int[]? _index;
 
-    private BtfTable(byte[] bytes, BtfTable? parent, int strings, int stringLength, int[] places)
+    private BtfTable(MemoryView bytes, BtfTable? parent, int strings, int stringLength, int[] places)
     {
         (_bytes, _parent, _strings, _stringLength, _places) = (bytes, parent, strings, stringLength, places);
         FirstId = parent?.NextId ?? 1;
@@ -70,14 +71,14 @@ internal sealed class BtfTable
     /// <param name="bytes">The blob; kept.</param>
     /// <param name="parent">The kernel's blob when this one is a module's.</param>
     /// <param name="trouble">What is wrong. With a table as the result, the types behind that place are missing from it.</param>
-    public static BtfTable? Parse(byte[] bytes, BtfTable? parent, out string? trouble)
+    public static BtfTable? Parse(MemoryView bytes, BtfTable? parent, out string? trouble)
     {
-        trouble = Measure(bytes, out var total);
+        trouble = Measure(bytes.Span, out var total);
         if (trouble is null && total > bytes.Length)
             trouble = $"BTF ends after {bytes.Length} of {total} bytes";
         if (trouble is not null)
             return null;
-        ReadOnlySpan<byte> header = bytes;
+        var header = bytes.Span;
         var headerLength = BinaryPrimitives.ReadInt32LittleEndian(header[4..]);
         var at = headerLength + BinaryPrimitives.ReadInt32LittleEndian(header[8..]);
         var end = at + BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
@@ -97,7 +98,7 @@ internal sealed class BtfTable
             var length = end - at < 12 ? -1 : LengthOf(BinaryPrimitives.ReadUInt32LittleEndian(header[(at + 4)..]));
             if (length < 0 || length > end - at)
             {
-                var kind = end - at < 12 ? 0 : (bytes[at + 7] & 0x1f);
+                var kind = end - at < 12 ? 0 : (header[at + 7] & 0x1f);
                 trouble = length < 0 && end - at >= 12
                     ? kind == 0
                         ? $"BTF type {count + (parent?.NextId ?? 1)} at offset 0x{at:x} has no kind"
@@ -125,7 +126,7 @@ internal sealed class BtfTable
     }
 
     /// <summary>4 bytes of a type, little-endian; the caller stays inside of the type.</summary>
-    public uint Word(int place) => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(place));
+    public uint Word(int place) => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.Span[place..]);
 
     /// <summary>A string without its NUL; empty when the offset is none of a string.</summary>
     public ReadOnlySpan<byte> String(uint offset)
@@ -136,7 +137,7 @@ internal sealed class BtfTable
         var local = (long)offset - table._firstString;
         if (local < 0 || local >= table._stringLength)
             return default;
-        ReadOnlySpan<byte> rest = table._bytes.AsSpan(table._strings + (int)local, Math.Min(LongestName, table._stringLength - (int)local));
+        ReadOnlySpan<byte> rest = table._bytes.Span.Slice(table._strings + (int)local, Math.Min(LongestName, table._stringLength - (int)local));
         var end = rest.IndexOf((byte)0);
         return end < 0 ? rest : rest[..end];
     }

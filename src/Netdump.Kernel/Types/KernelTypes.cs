@@ -51,7 +51,7 @@ public sealed partial class KernelTypes
     }
 
     /// <summary>Reads BTF that lies in memory.</summary>
-    internal static KernelTypes? Open(byte[] bytes, KernelMemory memory, Gaps gaps, ulong? moduleList = null)
+    internal static KernelTypes? Open(MemoryView bytes, KernelMemory memory, Gaps gaps, ulong? moduleList = null)
     {
         var table = BtfTable.Parse(bytes, null, out var trouble);
         if (table is null)

@@ -7,20 +7,26 @@ public sealed class ElfMemory : PhysicalMemory
 {
     private readonly DumpBytes _bytes;
     private readonly PageMap _map;
+    private readonly FileMappings? _mappings;
 
     /// <summary>Lays the segments of a core over its file.</summary>
     /// <param name="bytes">The file.</param>
     /// <param name="header">Its header.</param>
     /// <param name="pageSize">The dumped machine's page size in bytes, a power of two.</param>
-    public ElfMemory(DumpBytes bytes, ElfCoreHeader header, int pageSize)
+    /// <param name="mapped">Whether pieces may be mapped: for /proc/vmcore.</param>
+    public ElfMemory(DumpBytes bytes, ElfCoreHeader header, int pageSize, bool mapped = false)
         : base(pageSize)
     {
         _bytes = bytes;
+        _mappings = mapped && bytes is FileBytes ? new FileMappings() : null;
         _map = PageMap.Build(header, bytes.Length, pageSize);
     }
 
     /// <summary>Pages that are memory: the union of the segments' physical ranges, rounded out to pages; ascending and disjoint.</summary>
     public override IReadOnlyList<PageRange> Ranges => _map.Ram;
+
+    /// <summary>Pages of which at least a part is in the file; what its headers claim beyond its end is not.</summary>
+    public override IReadOnlyList<PageRange> HeldRanges => _map.Held;
 
     /// <inheritdoc/>
     public override ulong PageCount => _map.RamPages;
@@ -72,10 +78,24 @@ public sealed class ElfMemory : PhysicalMemory
         return state == PageState.Present ? PageState.Lost : state;
     }
 
-    /// <summary>Does nothing: the file is its opener's.</summary>
-    public override void Dispose()
+    /// <inheritdoc/>
+    public override MemoryView? Map(ulong address, int length)
     {
+        if (_mappings is null || length <= 0 || address > ulong.MaxValue - (ulong)length)
+            return null;
+        var page = (ulong)PageSize;
+        var (first, last) = (address / page, (address + (ulong)length - 1) / page);
+        var start = _map.Locate(first);
+        if (start < 0)
+            return null;
+        for (var next = first + 1; next <= last; next++)
+            if (_map.Locate(next) != start + (long)((next - first) * page))
+                return null;
+        return _mappings.Map(((FileBytes)_bytes).Handle, start + (long)(address % page), length);
     }
+
+    /// <summary>Ends the mappings; the file is its opener's.</summary>
+    public override void Dispose() => _mappings?.Dispose();
 
     private void Copy(PageMap.Piece piece, int pieceStart, int inPage, Span<byte> part)
     {

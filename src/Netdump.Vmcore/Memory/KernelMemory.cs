@@ -49,6 +49,7 @@ public sealed class KernelMemory
     public const int LongestText = 4096;
 
     private readonly MemoryReader _physical;
+    private readonly MemoryMapper? _map;
     private readonly PageTables _tables;
 
     /// <summary>Finds the kernel's page tables.</summary>
@@ -56,10 +57,12 @@ public sealed class KernelMemory
     /// <param name="info">The kernel's VMCOREINFO.</param>
     /// <param name="machine">e_machine: x86_64 or arm64.</param>
     /// <param name="physicalEnd">Physical address behind the last byte of memory, for the rule of the direct map; 0 leaves the rule out.</param>
+    /// <param name="map">Maps physical memory, where that can be.</param>
     /// <exception cref="VmcoreFormatException">Another machine, a key is missing, or the root table's address makes no sense.</exception>
-    public KernelMemory(MemoryReader physical, VmcoreInfo info, ushort machine = Machines.X64, ulong physicalEnd = 0)
+    public KernelMemory(MemoryReader physical, VmcoreInfo info, ushort machine = Machines.X64, ulong physicalEnd = 0, MemoryMapper? map = null)
     {
         _physical = physical;
+        _map = map;
         _tables = machine switch
         {
             Machines.X64 => X64PageTables.Open(physical, info, physicalEnd),
@@ -116,6 +119,37 @@ public sealed class KernelMemory
                 break;
         }
         return done;
+    }
+
+    /// <summary>A table to be kept: mapped where the dump can be, else a copy.</summary>
+    /// <param name="address">Its first byte.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <param name="got">Bytes that are there, from the first on; behind them the view has zeros.</param>
+    public MemoryView View(ulong address, int length, out int got)
+    {
+        if (Map(address, length) is { } mapped)
+        {
+            got = length;
+            return mapped;
+        }
+        var view = MemoryView.Make(length, out var room);
+        got = Read(address, room);
+        return view;
+    }
+
+    /// <summary>Maps a table that lies in physical memory in one piece, as all of the kernel's image does.</summary>
+    /// <returns>Null when it does not, or the dump cannot be mapped.</returns>
+    public MemoryView? Map(ulong address, int length)
+    {
+        if (_map is null || length <= 0 || address > ulong.MaxValue - (ulong)length || Resolve(address, out var start, out _) != TranslationResult.Mapped)
+            return null;
+        for (ulong done = 0; done < (ulong)length;)
+        {
+            if (Resolve(address + done, out var physical, out var size) != TranslationResult.Mapped || physical != start + done)
+                return null;
+            done += size - ((address + done) & (size - 1));
+        }
+        return _map(start, length);
     }
 
     /// <summary>Reads all of the bytes, or says where and why not.</summary>

@@ -71,7 +71,10 @@ internal sealed class PageMap
     /// <summary>The pages the segments touch, ascending, disjoint, each page once.</summary>
     public IReadOnlyList<PageRange> Ram => _ram;
 
-    /// <summary>How many those are.</summary>
+    /// <summary>The pages that are in the file, whole or in pieces; ascending, disjoint, each page once.</summary>
+    public IReadOnlyList<PageRange> Held => Union([.. _whole.Select(run => new PageRange(run.First, run.Count)), .. _pieces.Keys.Select(pfn => new PageRange(pfn, 1))]);
+
+    /// <summary>How many <see cref="Ram"/> has.</summary>
     public ulong RamPages { get; }
 
     public static PageMap Build(ElfCoreHeader header, long fileLength, int pageSize) => new(header.Segments, fileLength, pageSize);

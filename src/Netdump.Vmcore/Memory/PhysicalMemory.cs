@@ -6,6 +6,12 @@ namespace Netdump.Vmcore.Memory;
 /// <returns>Bytes read: fewer than asked when a page behind them is not there.</returns>
 public delegate int MemoryReader(ulong address, Span<byte> destination);
 
+/// <summary>Maps memory at an address.</summary>
+/// <param name="address">First byte.</param>
+/// <param name="length">How many.</param>
+/// <returns>Null where that cannot be.</returns>
+public delegate MemoryView? MemoryMapper(ulong address, int length);
+
 /// <summary>The dumped machine's physical memory, whatever the file's format. Any number of threads may read.</summary>
 /// <remarks>A page that is not there is an ordinary result (<see cref="PageState"/>), never an exception.</remarks>
 public abstract class PhysicalMemory : IDisposable
@@ -28,32 +34,13 @@ public abstract class PhysicalMemory : IDisposable
     public abstract PageCounts CountPages();
 
     /// <summary>Pages that are memory, ascending and disjoint; found while they are asked for.</summary>
-    public virtual IEnumerable<PageRange> Ranges
-    {
-        get
-        {
-            var bits = new ulong[1024];
-            var (first, count) = (0UL, 0UL);
-            for (var block = 0UL; block < EndPage; block += (ulong)bits.Length * 64)
-            {
-                CopyMemoryBits(block, bits);
-                for (var i = 0; i < bits.Length * 64; i++)
-                {
-                    if (count == 0 && i % 64 == 0 && bits[i / 64] == 0)
-                        i += 63;
-                    else if (PageBits.Test(bits, i))
-                        (first, count) = count == 0 ? (block + (ulong)i, 1) : (first, count + 1);
-                    else if (count > 0)
-                    {
-                        yield return new PageRange(first, count);
-                        count = 0;
-                    }
-                }
-            }
-            if (count > 0)
-                yield return new PageRange(first, count);
-        }
-    }
+    public virtual IEnumerable<PageRange> Ranges => RangesOf(CopyMemoryBits);
+
+    /// <summary>
+    /// Pages of which the dump holds the bytes, ascending and disjoint; found while they are asked for. What goes through all of memory goes through
+    /// these: headers may claim any amount of memory, but the file has as much as it has.
+    /// </summary>
+    public virtual IEnumerable<PageRange> HeldRanges => RangesOf(CopyStoredBits);
 
     /// <summary>What the dump says about a page frame, without decoding it.</summary>
     /// <exception cref="IOException">The disk failed.</exception>
@@ -85,6 +72,12 @@ public abstract class PhysicalMemory : IDisposable
     /// <exception cref="IOException">The disk failed.</exception>
     public abstract PageState ReadInPage(ulong page, int inPage, Span<byte> part);
 
+    /// <summary>Maps a piece of memory that lies in the file as it is, in one piece.</summary>
+    /// <param name="address">First byte.</param>
+    /// <param name="length">How many.</param>
+    /// <returns>Null where that is not so, and for every dump that was not opened to be mapped (<see cref="VmcoreFile.OpenMapped"/>).</returns>
+    public virtual MemoryView? Map(ulong address, int length) => null;
+
     /// <summary>Reads physical memory; memory an ELF core left out reads as zeros (<see cref="StateOf"/> tells).</summary>
     /// <returns>Bytes read: fewer than asked when the next page is not there.</returns>
     /// <exception cref="IOException">The disk failed.</exception>
@@ -107,6 +100,32 @@ public abstract class PhysicalMemory : IDisposable
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    private delegate void BitsReader(ulong firstPage, Span<ulong> bits);
+
+    private IEnumerable<PageRange> RangesOf(BitsReader copy)
+    {
+        var bits = new ulong[1024];
+        var (first, count) = (0UL, 0UL);
+        for (var block = 0UL; block < EndPage; block += (ulong)bits.Length * 64)
+        {
+            copy(block, bits);
+            for (var i = 0; i < bits.Length * 64; i++)
+            {
+                if (count == 0 && i % 64 == 0 && bits[i / 64] == 0)
+                    i += 63;
+                else if (PageBits.Test(bits, i))
+                    (first, count) = count == 0 ? (block + (ulong)i, 1) : (first, count + 1);
+                else if (count > 0)
+                {
+                    yield return new PageRange(first, count);
+                    count = 0;
+                }
+            }
+        }
+        if (count > 0)
+            yield return new PageRange(first, count);
+    }
 }
 
 /// <summary>Reads whole pages, in ascending order at best. For one thread.</summary>

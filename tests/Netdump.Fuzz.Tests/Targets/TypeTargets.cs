@@ -3,6 +3,7 @@ using Netdump.Kernel;
 using Netdump.Kernel.Tests;
 using Netdump.Kernel.Tests.Types;
 using Netdump.Kernel.Types;
+using Netdump.Vmcore.Memory;
 
 namespace Netdump.Fuzz.Tests.Targets;
 
@@ -20,7 +21,7 @@ public sealed class KernelTypeTables : FuzzTarget
     public override void Run(ReadOnlySpan<byte> input)
     {
         SyntheticMemory memory = new(1 << 12);
-        HostileTypes.ReadAll(KernelTypes.Open(input.ToArray(), memory.Memory, new Gaps()));
+        HostileTypes.ReadAll(KernelTypes.Open(MemoryView.Of(input), memory.Memory, new Gaps()));
     }
 }
 
@@ -46,7 +47,7 @@ public sealed class KernelContainers : FuzzTarget
     {
         SyntheticMemory memory = new(1 << 12);
         memory.Write(SyntheticMemory.Start, input);
-        KernelTypes types = KernelTypes.Open(Types, memory.Memory, new Gaps())!;
+        KernelTypes types = KernelTypes.Open(MemoryView.Of(Types), memory.Memory, new Gaps())!;
         Require(types.ListEntries(SyntheticMemory.Start, "task", "list", 50).Count() <= 50, "a list has an end");
         Require(types.HlistEntries(SyntheticMemory.Start, "task", "list", 50).Count() <= 50, "a chain has an end");
         Require(types.RbTree(SyntheticMemory.Start, 50).Count() <= 50, "a tree has an end");

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using CsCheck;
 using Netdump.Kernel.Types;
+using Netdump.Vmcore.Memory;
 
 namespace Netdump.Kernel.Tests.Types;
 
@@ -80,7 +81,7 @@ public class HostileTypesTests
         btf.Integer("int", 4);
         var bytes = btf.Build();
         BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(at), value);
-        Assert.Null(BtfTable.Parse(bytes, null, out var trouble));
+        Assert.Null(BtfTable.Parse(MemoryView.Of(bytes), null, out var trouble));
         Assert.StartsWith("BTF ", trouble, StringComparison.Ordinal);
     }
 
@@ -90,7 +91,7 @@ public class HostileTypesTests
         var btf = new BtfBuilder();
         btf.Structure("first", 8, ("x", btf.Integer("int", 4), 0));
         btf.Add("longer", 4, false, 0xffff, int.MaxValue, 1, 1, 1);
-        var table = BtfTable.Parse(btf.Build(), null, out var trouble)!;
+        var table = BtfTable.Parse(MemoryView.Of(btf.Build()), null, out var trouble)!;
         Assert.Contains("reaches past the end", trouble, StringComparison.Ordinal);
         Assert.Equal(3, table.NextId);
     }
@@ -102,14 +103,14 @@ public class HostileTypesTests
         btf.Integer(new string('x', 5000), 4);
         btf.Integer("int", 4);
         var bytes = btf.Build();
-        var table = BtfTable.Parse(bytes, null, out var trouble)!;
+        var table = BtfTable.Parse(MemoryView.Of(bytes), null, out var trouble)!;
         Assert.Null(trouble);
         Assert.Equal(BtfTable.LongestName, table.Type(1).Name.Length);
         Assert.Equal((2, 0), (table.Find("int"u8, TypeKind.Int), table.Find("nothing"u8, TypeKind.Int)));
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(24), 0x7fff_ffff);
-        Assert.Equal("", table.Type(1).Name);
+        Assert.Equal("", BtfTable.Parse(MemoryView.Of(bytes), null, out _)!.Type(1).Name);
         bytes[^1] = (byte)'t';
-        Assert.Equal("intt", BtfTable.Parse(bytes, null, out _)!.Type(2).Name);
+        Assert.Equal("intt", BtfTable.Parse(MemoryView.Of(bytes), null, out _)!.Type(2).Name);
     }
 
     [Fact]
@@ -123,7 +124,7 @@ public class HostileTypesTests
                 bytes[at] = value;
             var before = GC.GetAllocatedBytesForCurrentThread();
             var memory = new SyntheticMemory();
-            HostileTypes.ReadAll(KernelTypes.Open(bytes, memory.Memory, new Gaps()));
+            HostileTypes.ReadAll(KernelTypes.Open(MemoryView.Of(bytes), memory.Memory, new Gaps()));
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
         });
     }

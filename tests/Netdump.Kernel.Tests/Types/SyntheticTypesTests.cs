@@ -1,4 +1,5 @@
 using Netdump.Kernel.Types;
+using Netdump.Vmcore.Memory;
 
 namespace Netdump.Kernel.Tests.Types;
 
@@ -115,7 +116,7 @@ public class SyntheticTypesTests
         var kernel = btf.Build();
         var memory = new SyntheticMemory();
         var gaps = new Gaps();
-        var types = KernelTypes.Open(kernel, memory.Memory, gaps, Start + 0x800)!;
+        var types = KernelTypes.Open(MemoryView.Of(kernel), memory.Memory, gaps, Start + 0x800)!;
         var strings = kernel.Length - 24 - BitConverter.ToInt32(kernel, 12);
         var split = new BtfBuilder(types.Count, strings);
         split.Structure("ext_node", 24, ("list", list, 0), ("id", word, 128));
@@ -147,6 +148,6 @@ public class SyntheticTypesTests
     internal static (KernelTypes Types, SyntheticMemory Memory) Open(BtfBuilder btf, Gaps? gaps = null)
     {
         var memory = new SyntheticMemory();
-        return (KernelTypes.Open(btf.Build(), memory.Memory, gaps ?? new Gaps())!, memory);
+        return (KernelTypes.Open(MemoryView.Of(btf.Build()), memory.Memory, gaps ?? new Gaps())!, memory);
     }
 }
