@@ -28,7 +28,7 @@ public sealed class SecureCrashTests
         Command recorder = world.Record(wire);
 
         // A level 0 dump: free memory, page cache and all.
-        Terminal guest = world.Boot(kernel, ["NETDUMPADDR=10.0.2.2", "DUMPLEVEL=0"], crashkernel: series == "newest" ? "160M" : "128M"); // docs/client.md: the newest kernel takes more
+        Terminal guest = world.Boot(kernel, ["NETDUMPADDR=10.0.2.2", "DUMPLEVEL=0"], crashkernel: "128M");
         string first = SecureWorld.Propagate(guest);
         Assert.Contains("enrolled crashguest, its key is SHA256:", first, StringComparison.Ordinal);
         SecureWorld.Propagate(guest, isKnown: true);

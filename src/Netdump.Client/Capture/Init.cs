@@ -29,6 +29,7 @@ public static class Init
             console = CaptureConsole.Open();
             Try(console, InitFiles.LiftLogLimit);
             Try(console, InitFiles.BoundSendBuffers);
+            Try(console, InitFiles.BoundFreeLists);
             console.Reached("the capture kernel runs netdump");
             foreach (string failure in failures) console.Say(failure);
             Try(console, () => Processes.SetOutOfMemoryScore(-1000));

@@ -36,20 +36,7 @@ public static class DumpEstimate
     /// <summary>Memory that the capture kernel shows: all but what it runs in itself.</summary>
     private static long Total(HostFiles host)
     {
-        long ram = 0, own = 0;
-        foreach (string line in host.Lines("/proc/iomem")) // "00100000-7ffdffff : System RAM", inner ranges indented; all zero for others than root
-        {
-            int colon = line.IndexOf(" : ", StringComparison.Ordinal);
-            if (colon < 0) continue;
-            ReadOnlySpan<char> name = line.AsSpan(colon + 3);
-            bool isRam = line[0] != ' ' && name.SequenceEqual("System RAM"), isOwn = name.SequenceEqual("Crash kernel");
-            if (!isRam && !isOwn) continue;
-            string[] ends = line[..colon].Trim().Split('-');
-            if (ends.Length != 2 || !ulong.TryParse(ends[0], NumberStyles.HexNumber, null, out ulong first) || !ulong.TryParse(ends[1], NumberStyles.HexNumber, null, out ulong last)) continue;
-            if (last <= first) continue;
-            if (isRam) ram += (long)(last - first + 1);
-            else own += (long)(last - first + 1);
-        }
+        long ram = IoMemory.Sum(host, "System RAM"), own = IoMemory.Sum(host, "Crash kernel");
         return ram > own ? ram - own : Memory(host, "MemTotal");
     }
 

@@ -15,11 +15,14 @@ public static class CaptureCommandLine
     // garbage is collected after each MiB, not only after as much as the processor's cache holds.
     private static readonly string[] HeapLimits = ["DOTNET_GCHeapHardLimit=4000000", "DOTNET_GCgen0size=100000"];
 
+    // A root file system of tmpfs takes half of the memory at most, and what does not fit of the image is missing without a word (init/do_mounts.c).
+    private const string RootType = "rootfstype=ramfs";
+
     private static readonly HashSet<string> Dropped =
     [
         "crashkernel", "netconsole", "netconsole.netconsole", "quiet", "hugepages", "hugepagesz", "default_hugepagesz", "BOOT_IMAGE",
         // what a capture kernel gets anew, by us or by kexec
-        "nr_cpus", "maxcpus", "irqpoll", "reset_devices", "panic", "oops", "elfcorehdr", "initrd", "init", "rdinit",
+        "nr_cpus", "maxcpus", "irqpoll", "reset_devices", "panic", "oops", "elfcorehdr", "initrd", "init", "rdinit", "rootfstype",
         // would wait, or fill the little memory there is
         "panic_print", "panic_on_warn", "log_buf_len", "resume", "mem",
         "DOTNET_GCHeapHardLimit", "DOTNET_GCgen0size",
@@ -38,7 +41,7 @@ public static class CaptureCommandLine
             if (word == "--") break; // what follows is for init
             if (!Dropped.Contains(KeyOf(word))) words.Add(word);
         }
-        words.AddRange([$"nr_cpus={cpus}", "irqpoll", "reset_devices", "panic=10", "oops=panic", .. HeapLimits]);
+        words.AddRange([$"nr_cpus={cpus}", "irqpoll", "reset_devices", "panic=10", "oops=panic", RootType, .. HeapLimits]);
         words.AddRange(Split(append));
         string line = string.Join(' ', words);
         if (Encoding.UTF8.GetByteCount(line) > MaxLength)

@@ -33,10 +33,11 @@ internal static class ServerWords
         }
         using (key)
         {
-            Parallel.For(0, words.Length, i =>
+            // A thread each, made here: a thread of the pool may be in another network namespace than the caller.
+            Task.WaitAll([.. Enumerable.Range(0, words.Length).Select(i => Task.Factory.StartNew(() =>
             {
                 if (servers[i] is ({ } server, { } address) && transport.Pins.TryGetValue(server, out KnownServer? pin)) words[i] = ServerWord.Ask(server, pin, address, key, limit);
-            });
+            }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))]);
         }
         return words;
     }

@@ -95,6 +95,7 @@ public sealed class LogBuffer : KernelLog
             sequence, BinaryPrimitives.ReadUInt64LittleEndian(header[_time..]), header[_dictionaryLength + 2], (byte)(flags >> 5), (byte)(flags & 0x1f),
             _caller < 0 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(header[_caller..]), bytes.AsMemory(0, Math.Min(got, wanted)), subsystem, device)
         {
+            HasBlock = true,
             HasCaller = _caller >= 0,
             Damage = got == 0 && textLength > 0 ? RecordDamage.Lost : Math.Min(got, wanted) < textLength ? RecordDamage.Cut : RecordDamage.None,
         };

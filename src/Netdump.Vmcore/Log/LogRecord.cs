@@ -41,6 +41,12 @@ public readonly record struct LogRecord(
     /// <summary>Whether this kernel says who printed a record (kernels before 5.10 do when built with PRINTK_CALLER).</summary>
     public bool HasCaller { get; init; }
 
+    /// <summary>
+    /// Whether the ring has a block for the text, be it an empty one: an empty line has one when its newline was printed, and else only a mark in the
+    /// descriptor (NO_LPOS in kernel/printk/printk_ringbuffer.h).
+    /// </summary>
+    public bool HasBlock { get; init; }
+
     /// <summary>The thread that printed the record; null when a CPU did outside of any thread.</summary>
     public int? Thread => (CallerId & ProcessorBit) == 0 ? (int)CallerId : null;
 

@@ -127,6 +127,7 @@ public sealed class LogRing : KernelLog
             Name(info, _layout.Subsystem, _layout.SubsystemLength), Name(info, _layout.Device, _layout.DeviceLength))
         {
             Damage = damage,
+            HasBlock = begin != next,
             HasCaller = _layout.Caller >= 0,
         };
         return true;

@@ -5,7 +5,7 @@ using System.Text;
 namespace Netdump.Vmcore.Log;
 
 /// <summary>Records as other tools print them, byte for byte, for those who compare or have scripts that read them.</summary>
-/// <remarks>Both leave out records without text, and neither escapes a backslash: the text forms are ambiguous.</remarks>
+/// <remarks>Both leave out records that have no block for a text, but print an empty one; neither escapes a backslash: the text forms are ambiguous.</remarks>
 public static class ToolLogText
 {
     private const int CallerWidth = 8;
@@ -16,7 +16,7 @@ public static class ToolLogText
     /// <param name="machine">The dumped machine (<see cref="Machines"/>): the tool runs there, and its char is signed on x86_64 and not on arm64.</param>
     public static void WriteMakedumpfile(IBufferWriter<byte> output, in LogRecord record, ushort machine)
     {
-        if (record.Text.IsEmpty)
+        if (!HasText(record))
             return;
         var prefix = Time(record);
         if (record.Caller is { } caller)
@@ -29,9 +29,11 @@ public static class ToolLogText
     /// <param name="record">The record.</param>
     public static void WriteCrash(IBufferWriter<byte> output, in LogRecord record)
     {
-        if (!record.Text.IsEmpty)
+        if (HasText(record))
             Write(output, Time(record), record.Text.Span, static _ => ".");
     }
+
+    private static bool HasText(in LogRecord record) => !record.Text.IsEmpty || (record.HasBlock && record.Damage == RecordDamage.None);
 
     private static void Write(IBufferWriter<byte> output, string prefix, ReadOnlySpan<byte> text, Func<byte, string> escape)
     {

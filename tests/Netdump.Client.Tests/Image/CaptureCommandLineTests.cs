@@ -5,7 +5,7 @@ namespace Netdump.Client.Tests.Image;
 
 public class CaptureCommandLineTests
 {
-    private const string Ours = "nr_cpus=1 irqpoll reset_devices panic=10 oops=panic DOTNET_GCHeapHardLimit=4000000 DOTNET_GCgen0size=100000";
+    private const string Ours = "nr_cpus=1 irqpoll reset_devices panic=10 oops=panic rootfstype=ramfs DOTNET_GCHeapHardLimit=4000000 DOTNET_GCgen0size=100000";
 
     [Theory]
     [InlineData("BOOT_IMAGE=/boot/vmlinuz root=UUID=1 ro quiet crashkernel=256M console=ttyS0,115200", "root=UUID=1 ro console=ttyS0,115200 " + Ours)]
@@ -19,7 +19,7 @@ public class CaptureCommandLineTests
 
     [Fact]
     public void Processors_and_additions_are_configured() =>
-        Assert.Equal("a nr_cpus=4 irqpoll reset_devices panic=10 oops=panic DOTNET_GCHeapHardLimit=4000000 DOTNET_GCgen0size=100000 panic=0 b=\"c d\"", CaptureCommandLine.Make("a", 4, " panic=0  b=\"c d\" "));
+        Assert.Equal("a nr_cpus=4 irqpoll reset_devices panic=10 oops=panic rootfstype=ramfs DOTNET_GCHeapHardLimit=4000000 DOTNET_GCgen0size=100000 panic=0 b=\"c d\"", CaptureCommandLine.Make("a", 4, " panic=0  b=\"c d\" "));
 
     [Fact]
     public void Too_long_a_line_is_refused_before_the_kernel_cuts_it()

@@ -53,10 +53,11 @@ public class ToolLogTextTests
     [InlineData("plain\ttext \\ kept", "plain\ttext \\ kept", "plain\ttext \\ kept")]
     [InlineData("two\nlines", "two\n                          lines", "two\n               lines")]
     [InlineData("bell \a and \u20ac", @"bell \x07 and \xffffffe2\xffffff82\xffffffac", "bell . and ...")]
-    [InlineData("", null, null)]
-    public void The_two_forms_differ_in_callers_and_escapes(string text, string? makedumpfile, string? crash)
+    [InlineData("", "", "")] // printk("\n")
+    [InlineData("", null, null, false)]
+    public void The_two_forms_differ_in_callers_and_escapes(string text, string? makedumpfile, string? crash, bool hasBlock = true)
     {
-        var record = new LogRecord(1, 12_345_678_999, 0, 6, 0, 0x80000001, Encoding.UTF8.GetBytes(text), null, null) { HasCaller = true };
+        var record = new LogRecord(1, 12_345_678_999, 0, 6, 0, 0x80000001, Encoding.UTF8.GetBytes(text), null, null) { HasBlock = hasBlock, HasCaller = true };
         var output = new ArrayBufferWriter<byte>();
         ToolLogText.WriteMakedumpfile(output, record, Machines.X64);
         Assert.Equal(makedumpfile is null ? "" : $"[   12.345678] [      C1] {makedumpfile}\n", Encoding.UTF8.GetString(output.WrittenSpan));
