@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Netdump.Kernel.Incidents;
+using Netdump.Vmcore;
 using Netdump.Vmcore.Log;
 
 namespace Netdump.Client.Commands;
@@ -12,6 +13,7 @@ internal static class DmesgCommand
 
     private const string Examples = """
         netdump dmesg vmcore | less
+        netdump dmesg vmcore --time                     dates (UTC) instead of seconds since boot
         netdump dmesg vmcore.zst -x | grep ':err'
         netdump dmesg vmcore --json | jq -r 'select(.level < 4) | .text'
         netdump dmesg vmcore --analyse                  what crashed, and every incident in the log
@@ -30,20 +32,24 @@ internal static class DmesgCommand
         };
         format.AcceptOnlyFromAmong(StringComparer.Ordinal, "dmesg", "makedumpfile", "crash");
         var decode = new Option<bool>("--decode", "-x") { Description = "Facility, level and caller before each line" };
+        var time = new Option<bool>("--time", "-T") { Description = "Dates (UTC) instead of seconds since boot" };
+        var level = new Option<bool>("--level", "-m") { Description = "The level, <0> to <7>, before each text" };
         var uncommitted = new Option<bool>("--uncommitted") { Description = "Also records whose writer died inside, marked" };
         var analyse = new Option<bool>("--analyse") { Description = "What crashed and which incidents the log tells of, instead of the log; FILE may be a text, too" };
         var json = new Option<bool>("--json") { Description = "One JSON object a record and line; with --analyse one for all" };
         var command = new CommandWithExamples(
             "dmesg", "Prints the dead kernel's log, found by nothing but what is in the dump. Torn records are marked. Exit code 1 when there is no log.", Examples)
         {
-            files, format, decode, uncommitted, analyse, json,
+            files, format, decode, time, level, uncommitted, analyse, json,
         };
         command.Validators.Add(r =>
         {
             if ((r.GetValue(json) || r.GetValue(decode)) && r.GetValue(format) != LogFormat.Dmesg)
                 r.AddError("--json and --decode are forms of their own: leave --format out.");
-            if (r.GetValue(analyse) && (r.GetValue(decode) || r.GetValue(uncommitted) || r.GetValue(format) != LogFormat.Dmesg))
-                r.AddError("--analyse prints no records: leave --decode, --uncommitted and --format out.");
+            if ((r.GetValue(time) || r.GetValue(level)) && (r.GetValue(json) || r.GetValue(format) == LogFormat.Makedumpfile))
+                r.AddError("--time and --level are of dmesg's form and crash's; --json has the times and levels as numbers.");
+            if (r.GetValue(analyse) && (r.GetValue(decode) || r.GetValue(time) || r.GetValue(level) || r.GetValue(uncommitted) || r.GetValue(format) != LogFormat.Dmesg))
+                r.AddError("--analyse prints no records: leave --decode, --time, --level, --uncommitted and --format out.");
         });
         command.SetAction(p =>
         {
@@ -59,10 +65,21 @@ internal static class DmesgCommand
             }
             using var dump = DumpArgument.Open(paths);
             var records = DumpArgument.Explain(string.Join(", ", paths), dump.OpenLog).Records(p.GetValue(uncommitted));
-            Print(records, new LogPrinter(p.GetValue(json) ? LogFormat.Json : p.GetValue(format), p.GetValue(decode), dump.Machine), Console.Out);
+            var printer = new LogPrinter(p.GetValue(json) ? LogFormat.Json : p.GetValue(format), p.GetValue(decode), dump.Machine)
+            {
+                Booted = p.GetValue(time) ? Booted(dump, paths) : null,
+                WithLevel = p.GetValue(level),
+            };
+            Print(records, printer, Console.Out);
             return 0;
         });
         return command;
+    }
+
+    private static DateTimeOffset Booted(VmcoreFile dump, IReadOnlyList<string> paths)
+    {
+        var kernel = KernelArgument.Open(dump, string.Join(", ", paths));
+        return kernel.Facts.Clock.Booted ?? throw KernelArgument.Absent(kernel, "when the kernel booted");
     }
 
     private static void WriteJson(LogAnalysis log)

@@ -29,6 +29,12 @@ internal enum LogFormat
 /// <param name="machine">The dumped machine.</param>
 internal sealed class LogPrinter(LogFormat format, bool decode, ushort machine)
 {
+    /// <summary>With dates instead of seconds: when the kernel booted.</summary>
+    public DateTimeOffset? Booted { get; init; }
+
+    /// <summary>Whether each line has its level, <c>&lt;5&gt;</c>.</summary>
+    public bool WithLevel { get; init; }
+
     private static readonly string[] Levels = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
 
     private static readonly string[] Facilities =
@@ -52,7 +58,7 @@ internal sealed class LogPrinter(LogFormat format, bool decode, ushort machine)
                 ToolLogText.WriteMakedumpfile(_line, record, machine);
                 break;
             case LogFormat.Crash:
-                ToolLogText.WriteCrash(_line, record);
+                ToolLogText.WriteCrash(_line, record, Booted, WithLevel);
                 break;
             case LogFormat.Json:
                 WriteJson(record);
@@ -81,15 +87,16 @@ internal sealed class LogPrinter(LogFormat format, bool decode, ushort machine)
             var line = lines[range];
             if (range.Start.Value > 0)
                 _line.Write("\n"u8);
-            if (!decode)
-            {
-                _line.Write(line);
-                continue;
-            }
             var afterTime = line.IndexOf((byte)']') + 2;
-            Write($"{NameOf(Facilities, record.Facility),-6}:{NameOf(Levels, record.Level),-6}: ");
-            _line.Write(line[..afterTime]);
-            if (record.Caller is { } caller)
+            if (decode)
+                Write($"{NameOf(Facilities, record.Facility),-6}:{NameOf(Levels, record.Level),-6}: ");
+            if (Booted is { } booted)
+                Write(ToolLogText.Date(record, booted));
+            else
+                _line.Write(line[..afterTime]);
+            if (WithLevel)
+                Write($"<{record.Level}>");
+            if (decode && record.Caller is { } caller)
                 Write($"[{caller,6}] ");
             _line.Write(line[afterTime..]);
         }

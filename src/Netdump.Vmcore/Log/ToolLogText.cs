@@ -27,10 +27,27 @@ public static class ToolLogText
     /// <summary>As crash's command <c>log</c> prints a record.</summary>
     /// <param name="output">Receives the line or lines.</param>
     /// <param name="record">The record.</param>
-    public static void WriteCrash(IBufferWriter<byte> output, in LogRecord record)
+    /// <param name="booted">With dates, as <c>log -T</c>: when the kernel booted, UTC. Null: with seconds since then.</param>
+    /// <param name="level">With levels, as <c>log -m</c>.</param>
+    public static void WriteCrash(IBufferWriter<byte> output, in LogRecord record, DateTimeOffset? booted = null, bool level = false)
     {
-        if (HasText(record))
-            Write(output, Time(record), record.Text.Span, static _ => ".");
+        if (!HasText(record))
+            return;
+        var prefix = booted is { } at ? Date(record, at) : Time(record);
+        if (level)
+            prefix += $"<{record.Level}>";
+        Write(output, prefix, record.Text.Span, static _ => ".");
+    }
+
+    /// <summary>A record's date in whole seconds, as crash prints it: <c>[Mon Nov 23 02:41:46 UTC 2026] </c>.</summary>
+    /// <param name="record">The record.</param>
+    /// <param name="booted">When the kernel booted, UTC.</param>
+    public static string Date(in LogRecord record, DateTimeOffset booted)
+    {
+        // crash adds whole seconds to whole seconds. A stamp that no kernel gives must not lead behind the last day there is.
+        var seconds = Math.Min(booted.ToUnixTimeSeconds() + (long)(record.Nanoseconds / 1_000_000_000), DateTimeOffset.MaxValue.ToUnixTimeSeconds());
+        var at = DateTimeOffset.FromUnixTimeSeconds(seconds);
+        return string.Create(CultureInfo.InvariantCulture, $"[{at:ddd MMM} {at.Day,2} {at:HH:mm:ss} UTC {at:yyyy}] ");
     }
 
     private static bool HasText(in LogRecord record) => !record.Text.IsEmpty || (record.HasBlock && record.Damage == RecordDamage.None);

@@ -133,6 +133,19 @@ public sealed class DumpCommandTests : IDisposable
         Assert.Equal(1, error.Count(c => c == '\n'));
     }
 
+    /// <summary>crash's log -T and log -m of a real dump, of which the dump itself says when it booted.</summary>
+    [Theory]
+    [InlineData("--time", "log_-T.txt")]
+    [InlineData("--level", "log_-m.txt")]
+    public void User20_dates_and_levels_are_crashs(string option, string golden)
+    {
+        string dump = SharedData.File("linux-6.1-sysrq-4level", "vmcore.kdump"), expected = File.ReadAllText(SharedData.File("linux-6.1-sysrq-4level", "golden/" + golden));
+        Assert.Equal(expected, Run("dmesg", "--format", "crash", option, dump).Output);
+        string[] ours = Run("dmesg", option, dump).Output.Split('\n'), theirs = expected.Split('\n');
+        Assert.Equal(theirs.Length, ours.Length);
+        Assert.Equal(theirs[..20], ours[..20]);
+    }
+
     [Theory]
     [InlineData("read FILE xyz 16", "xyz")]
     [InlineData("read FILE 0 0", "number of bytes")]
@@ -141,6 +154,9 @@ public sealed class DumpCommandTests : IDisposable
     [InlineData("dmesg FILE --format json", "json")]
     [InlineData("dmesg FILE --json --format crash", "--format")]
     [InlineData("dmesg FILE --analyse --decode", "--analyse")]
+    [InlineData("dmesg FILE --analyse --time", "--analyse")]
+    [InlineData("dmesg FILE --json --level", "--level")]
+    [InlineData("dmesg FILE --format makedumpfile --time", "--time")]
     public void Wrong_usage_is_exit_code_2(string line, string word)
     {
         (int exit, _, string error) = Run([.. line.Split(' ').Select(w => w == "FILE" ? _dump : w)]);

@@ -30,15 +30,22 @@ public class ToolLogTextTests
         Assert.Equal(File.ReadAllText(SharedData.File("linux-6.1-sysrq", "dmesg.txt"), Encoding.Latin1), Encoding.Latin1.GetString(output.WrittenSpan));
     }
 
-    [Fact]
-    public void User20_the_log_equals_crashs_byte_for_byte()
+    [Theory]
+    [InlineData("log.txt", false, false)]
+    [InlineData("log_-T.txt", true, false)]
+    [InlineData("log_-m.txt", false, true)]
+    public void User20_the_log_equals_crashs_byte_for_byte(string golden, bool hasDates, bool hasLevels)
     {
         using var file = Open("linux-6.1-sysrq-4level", "vmcore.kdump");
         var output = new ArrayBufferWriter<byte>();
         foreach (var record in file.OpenLog().Records())
-            ToolLogText.WriteCrash(output, record);
-        Assert.Equal(File.ReadAllText(SharedData.File("linux-6.1-sysrq-4level", "golden/log.txt"), Encoding.Latin1), Encoding.Latin1.GetString(output.WrittenSpan));
+            ToolLogText.WriteCrash(output, record, hasDates ? new DateTimeOffset(2026, 11, 23, 2, 41, 46, 900, TimeSpan.Zero) : null, hasLevels);
+        Assert.Equal(File.ReadAllText(SharedData.File("linux-6.1-sysrq-4level", "golden/" + golden), Encoding.Latin1), Encoding.Latin1.GetString(output.WrittenSpan));
     }
+
+    [Fact]
+    public void A_time_stamp_that_no_kernel_gives_has_a_date_still() =>
+        Assert.Equal("[Fri Dec 31 23:59:59 UTC 9999] ", ToolLogText.Date(new LogRecord { Nanoseconds = ulong.MaxValue }, DateTimeOffset.MaxValue));
 
     [Fact]
     public void User20_Item59_levels_equal_crashs()
