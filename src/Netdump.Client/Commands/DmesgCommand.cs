@@ -67,7 +67,7 @@ internal static class DmesgCommand
             var records = DumpArgument.Explain(string.Join(", ", paths), dump.OpenLog).Records(p.GetValue(uncommitted));
             var printer = new LogPrinter(p.GetValue(json) ? LogFormat.Json : p.GetValue(format), p.GetValue(decode), dump.Machine)
             {
-                Booted = p.GetValue(time) ? Booted(dump, paths) : null,
+                Booted = p.GetValue(time) ? Booted(dump, paths, p.GetValue(format)) : null,
                 WithLevel = p.GetValue(level),
             };
             Print(records, printer, Console.Out);
@@ -76,10 +76,11 @@ internal static class DmesgCommand
         return command;
     }
 
-    private static DateTimeOffset Booted(VmcoreFile dump, IReadOnlyList<string> paths)
+    private static DateTimeOffset Booted(VmcoreFile dump, IReadOnlyList<string> paths, LogFormat format)
     {
         var kernel = KernelArgument.Open(dump, string.Join(", ", paths));
-        return kernel.Facts.Clock.Booted ?? throw KernelArgument.Absent(kernel, "when the kernel booted");
+        var clock = kernel.Facts.Clock;
+        return (format == LogFormat.Crash ? clock.BootedByTicks : clock.Booted) ?? throw KernelArgument.Absent(kernel, "when the kernel booted");
     }
 
     private static void WriteJson(LogAnalysis log)

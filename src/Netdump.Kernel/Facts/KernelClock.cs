@@ -19,6 +19,13 @@ public sealed record KernelClock(ulong? Jiffies, int? Hz, DateTimeOffset? Crashe
     /// <summary>When the kernel booted, UTC.</summary>
     public DateTimeOffset? Booted => Crashed is { } crashed && Uptime is { } uptime && crashed - DateTimeOffset.UnixEpoch > uptime ? crashed - uptime : null;
 
+    /// <summary>
+    /// When crash believes that the kernel booted: by whole seconds and by the ticks, which begin late, so that it may be a second or two after
+    /// <see cref="Booted"/>.
+    /// </summary>
+    public DateTimeOffset? BootedByTicks => Crashed is { } crashed && TickUptime is { } uptime && crashed - DateTimeOffset.UnixEpoch > uptime
+        ? DateTimeOffset.FromUnixTimeSeconds(crashed.ToUnixTimeSeconds() - (long)uptime.TotalSeconds) : null;
+
     internal static KernelClock Read(CrashedKernel kernel)
     {
         var keeper = Timekeeper(kernel);

@@ -44,9 +44,9 @@ public static class ToolLogText
     /// <param name="booted">When the kernel booted, UTC.</param>
     public static string Date(in LogRecord record, DateTimeOffset booted)
     {
-        // crash adds whole seconds to whole seconds. A stamp that no kernel gives must not lead behind the last day there is.
-        var seconds = Math.Min(booted.ToUnixTimeSeconds() + (long)(record.Nanoseconds / 1_000_000_000), DateTimeOffset.MaxValue.ToUnixTimeSeconds());
-        var at = DateTimeOffset.FromUnixTimeSeconds(seconds);
+        // A stamp that no kernel gives must not lead behind the last day there is.
+        var since = (long)(record.Nanoseconds / 100);
+        var at = since < DateTimeOffset.MaxValue.UtcTicks - booted.UtcTicks ? booted.ToUniversalTime().AddTicks(since) : DateTimeOffset.MaxValue;
         return string.Create(CultureInfo.InvariantCulture, $"[{at:ddd MMM} {at.Day,2} {at:HH:mm:ss} UTC {at:yyyy}] ");
     }
 

@@ -39,7 +39,7 @@ public class ToolLogTextTests
         using var file = Open("linux-6.1-sysrq-4level", "vmcore.kdump");
         var output = new ArrayBufferWriter<byte>();
         foreach (var record in file.OpenLog().Records())
-            ToolLogText.WriteCrash(output, record, hasDates ? new DateTimeOffset(2026, 11, 23, 2, 41, 46, 900, TimeSpan.Zero) : null, hasLevels);
+            ToolLogText.WriteCrash(output, record, hasDates ? new DateTimeOffset(2026, 11, 23, 2, 41, 46, TimeSpan.Zero) : null, hasLevels);
         Assert.Equal(File.ReadAllText(SharedData.File("linux-6.1-sysrq-4level", "golden/" + golden), Encoding.Latin1), Encoding.Latin1.GetString(output.WrittenSpan));
     }
 
