@@ -13,6 +13,7 @@ public sealed class VmcoreFile : IDisposable
 
     private readonly DumpBytes[] _files;
     private VmcoreInfo? _found;
+    private bool _isSearched;
 
     private VmcoreFile(DumpBytes bytes, ElfCoreHeader elf, bool mapped)
     {
@@ -203,12 +204,14 @@ public sealed class VmcoreFile : IDisposable
     {
         if ((Info ?? _found) is { } info)
             return info;
-        foreach (var (_, found) in InfoSearch.Find(Physical))
+        // Once: it reads all of memory, and whoever asks again gets the same answer.
+        foreach (var (_, found) in _isSearched ? [] : InfoSearch.Find(Physical))
         {
             if (Machine == Machines.Unknown)
                 Machine = MachineOf(found);
             return _found = found;
         }
+        _isSearched = true;
         throw new VmcoreFormatException(-1, "the dump carries no VMCOREINFO, nor does its memory: kernel memory cannot be translated");
     }
 

@@ -16,7 +16,7 @@ public class NetworkStackTests
         using DumpServer server = new(Path.Combine(scratch, "crash"));
         using VlanSwitch cable = new(120);
         using Guest guest = new(Workspace.Kernel("newest"), scratch, ["NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "DUMPLEVEL=31"], "sysrq",
-            memoryMiB: 416, crashkernel: "160M", more: "lab_stack=bond lab_swap=1 lab_lease=1", network: cable.Arguments, programs: ["/sbin/ip"]);
+            memoryMiB: 416, crashkernel: "128M", more: "lab_stack=bond lab_swap=1 lab_lease=1", network: cable.Arguments, programs: ["/sbin/ip"]);
         guest.WaitForReboot(Limit);
         File.WriteAllText(Path.Combine(scratch, "console"), guest.Console);
         string crash = KernelCrashTests.WaitForCrash(server), console = guest.Console;

@@ -87,5 +87,5 @@ public sealed class ServiceTests
     }
 
     // Times and process ids differ from call to call.
-    private static string Stable(string text) => System.Text.RegularExpressions.Regex.Replace(text, "[0-9]+", "#");
+    private static string Stable(string text) => System.Text.RegularExpressions.Regex.Replace(text, @"[0-9]+(\.[0-9]+)?", "#");
 }

@@ -31,6 +31,7 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
         TimeSpan pause = FirstPause;
         while (true)
         {
+            ulong before = watch.Total;
             links.BringUp();
             if (identity is not null && Secure(links, identity)) return true;
             if (manifest.Classic)
@@ -39,6 +40,7 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
                 if (Classic(links, messages)) return true;
             }
             if (manifest.Spool is { } spool && Keep(spool)) return true;
+            if (watch.Total > before) pause = FirstPause; // a server was there
             console.Say($"the next try follows in {pause.TotalSeconds:0} s");
             Descriptors.Pause(pause);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;

@@ -22,6 +22,9 @@ internal sealed class SendWatch(CaptureConsole console, MovementWriter pipe, Reh
     /// <summary>Which start of the child this is, from 1.</summary>
     public int Start => start;
 
+    /// <summary>Bytes that were moved so far.</summary>
+    public ulong Total => _moved;
+
     /// <summary>Adds bytes that were moved.</summary>
     public void Moved(ulong bytes)
     {

@@ -69,6 +69,19 @@ internal sealed class BlockStream : Stream
         }
     }
 
+    /// <summary>Lets a reader put bytes into the stream, without a copy of them.</summary>
+    /// <param name="read">Fills memory from its start, and says how much of it.</param>
+    /// <param name="most">Bytes at most.</param>
+    /// <returns>How many bytes; 0 when there is nothing more to read.</returns>
+    public int Fill(Func<Memory<byte>, int> read, int most)
+    {
+        UploadBlock block = _block ??= Rent();
+        int count = block.Fill(read, most);
+        _length += count;
+        if (block.IsFull) Submit();
+        return count;
+    }
+
     /// <inheritdoc/>
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 

@@ -47,6 +47,15 @@ internal sealed class UploadBlock(int size)
         return count;
     }
 
+    /// <summary>Takes what a reader puts into its room.</summary>
+    /// <returns>How many bytes; 0 when there is nothing more to read.</returns>
+    public int Fill(Func<Memory<byte>, int> read, int most)
+    {
+        int count = read(_data.AsMemory(Length, Math.Min(most, _data.Length - Length)));
+        Length += count;
+        return count;
+    }
+
     /// <summary>Nothing more comes into it.</summary>
     public void Seal(ulong pages)
     {

@@ -77,17 +77,14 @@ internal static class VmcoreStream
 
     private static void Copy(VmcoreFile file, UploadMeter meter, BlockStream stream, Action tick)
     {
-        byte[] piece = GC.AllocateUninitializedArray<byte>(Piece);
         long length = file.Bytes.Length;
         meter.Total = PagesOf(file);
-        for (long at = 0; at < length;)
+        for (long at = 0; at < length; tick())
         {
-            int count = file.Bytes.Read(at, piece.AsSpan(0, (int)Math.Min(Piece, length - at)));
+            stream.Pages = Math.Min(PagesOf(file), (ulong)((at + Piece) / file.PageSize));
+            int count = stream.Fill(room => file.Bytes.Read(at, room.Span), (int)Math.Min(Piece, length - at));
             if (count == 0) throw new IOException($"{file.Bytes.Path} became shorter while it was sent");
             at += count;
-            stream.Pages = at == length ? PagesOf(file) : (ulong)(at / file.PageSize);
-            stream.Write(piece.AsSpan(0, count));
-            tick();
         }
     }
 

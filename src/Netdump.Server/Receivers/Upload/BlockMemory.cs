@@ -112,6 +112,9 @@ internal sealed class BlockMemory
         public IReadOnlyList<ArraySegment<byte>> Filled =>
             [.. _pieces.Select((piece, i) => new ArraySegment<byte>(piece, 0, i == _pieces.Count - 1 ? _used : PieceLength))];
 
+        /// <summary>The piece that is being filled, as far as it is.</summary>
+        public ArraySegment<byte> Last => new(_pieces[^1], 0, _used);
+
         /// <summary>So many bytes were put at <see cref="Next"/>.</summary>
         public void Advance(int bytes) => _used += bytes;
 

@@ -164,7 +164,7 @@ internal sealed partial class UploadCrash
     private async Task ReceiveBlockAsync(VmcoreUpload vmcore, UploadBody body, long most, ChecksumKind kind, byte[] digest)
     {
         using BlockMemory.Lease block = await RentAsync(Math.Max(1, Math.Min(body.Length ?? most, most)), body);
-        using IncrementalHash hash = TusHeaders.HashOf(kind)!;
+        await using PieceDigest hash = new(TusHeaders.HashOf(kind)!);
         while (true)
         {
             Memory<byte> next = block.Next;
@@ -178,11 +178,14 @@ internal sealed partial class UploadCrash
             int count = await ReadAsync(body, next);
             if (count == 0)
                 break;
-            hash.AppendData(next.Span[..count]);
             block.Advance(count);
+            if (count == next.Length)
+                hash.Add(block.Last);
         }
 
-        if (!hash.GetHashAndReset().AsSpan().SequenceEqual(digest))
+        if (block.Filled is [.., { Count: < BlockMemory.PieceLength } rest])
+            hash.Add(rest);
+        if (!(await hash.CompleteAsync()).AsSpan().SequenceEqual(digest))
             throw Refusal.WrongDigest("the block is not what its digest says");
         IReadOnlyList<ArraySegment<byte>> filled = block.Filled;
         await CheckSpaceAsync(SpaceOf(vmcore, filled));

@@ -59,6 +59,7 @@ internal sealed class UploadPort : IDisposable
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Logging.SetMinimumLevel(LogLevel.None).AddFilter(KestrelRefusals.Category, LogLevel.Debug).AddProvider(_refusals);
         builder.WebHost.UseKestrelCore().UseSockets(sockets => (sockets.Backlog, sockets.CreateBoundListenSocket) = (Backlog, _ => socket)).ConfigureKestrel(Configure);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BodyMemory>(); // after Kestrel's own: the last counts
         _web = builder.Build();
         _web.Run(_requests.HandleAsync);
     }
