@@ -41,7 +41,7 @@ internal static class SendSecurely
         using X509Certificate2 certificate = HostCertificate.OfOwnKey(key, "netdump send");
         using VmcoreFile file = DumpArgument.Open(request.Path);
         if (file.IsTruncated) throw SendCommand.CutShort(request.Path, file);
-        CrashSignature? signature = Identify(file, display);
+        CrashSignature? signature = Identify(file, display, out CrashedKernel? kernel);
         SecureOptions options = new()
         {
             Certificate = certificate,
@@ -53,7 +53,7 @@ internal static class SendSecurely
             },
             DumpLevel = request.Level,
             Codec = request.Codec,
-            State = () => new SysRqT(new CrashedKernel(file)).Texts(),
+            State = () => new SysRqT(kernel ?? new CrashedKernel(file)).Texts(),
             Note = display.Note,
         };
         if (request.Threads is { } threads) options = options with { Threads = threads };
@@ -73,11 +73,12 @@ internal static class SendSecurely
     }
 
     // A dump that nobody can explain is still worth sending.
-    private static CrashSignature? Identify(VmcoreFile file, SendDisplay display)
+    private static CrashSignature? Identify(VmcoreFile file, SendDisplay display, out CrashedKernel? kernel)
     {
+        kernel = null;
         try
         {
-            return ReportBuilder.Identify(file);
+            return ReportBuilder.Identify(file, out kernel);
         }
         catch (Exception failure)
         {

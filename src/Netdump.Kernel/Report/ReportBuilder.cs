@@ -56,10 +56,16 @@ public sealed class ReportBuilder
 
     /// <summary>Title and signature of a dump's crash alone: what a capture kernel has time for.</summary>
     /// <param name="dump">The dump; the caller keeps it open.</param>
-    public static CrashSignature Identify(VmcoreFile dump)
+    public static CrashSignature Identify(VmcoreFile dump) => Identify(dump, out _);
+
+    /// <summary>The same, for those who have more questions.</summary>
+    /// <param name="dump">The dump; the caller keeps it open.</param>
+    /// <param name="kernel">What was found of the kernel on the way; null when its memory cannot be read.</param>
+    public static CrashSignature Identify(VmcoreFile dump, out CrashedKernel? kernel)
     {
         ReportBuilder builder = new(dump, null);
-        return CrashFactsReader.Identify(builder._kernel, builder._log);
+        kernel = builder._kernel;
+        return CrashFactsReader.Identify(kernel, builder._log);
     }
 
     private CrashReport Build(string tool)
