@@ -10,6 +10,7 @@ namespace Netdump.Vmcore;
 public sealed class VmcoreFile : IDisposable
 {
     private const int DefaultPageSize = 4096;
+    private const ulong MostMemory = 1UL << 48; // 256 TiB
 
     private readonly DumpBytes[] _files;
     private VmcoreInfo? _found;
@@ -27,6 +28,9 @@ public sealed class VmcoreFile : IDisposable
             throw new VmcoreFormatException(elf.NotesOffset, "a core without physical addresses: of a process, not of a kernel");
         Processors = ProcessorStatus.From(Notes, Machine, IsBigEndian);
         Physical = new ElfMemory(bytes, elf, Info?.PageSize ?? DefaultPageSize, mapped);
+        // Filtering and sending go through all of it, if only to say that it is not there.
+        if (Physical.PageCount > MostMemory / (ulong)Physical.PageSize)
+            throw new VmcoreFormatException(-1, $"the headers claim {Physical.PageCount} pages of memory ({Physical.PageCount * (ulong)Physical.PageSize >> 40} TiB), more than any machine has");
         foreach (var segment in elf.Segments)
             if (segment.FileSize > 0)
                 LengthNeeded = Math.Max(LengthNeeded, segment.Offset + segment.FileSize);

@@ -31,12 +31,20 @@ public class HostileCoreTests
         }, iter: 300);
     }
 
-    /// <summary>2^40 pages, of which the file holds one: what looks through memory must look at that one alone.</summary>
+    [Fact]
+    public void Item63_more_memory_than_any_machine_has_is_no_dump()
+    {
+        SyntheticCore core = new();
+        core.AddMemory(0, new byte[0x1000], (1UL << 48) + 0x1000);
+        Assert.Contains("256 TiB), more than any machine has", Assert.Throws<VmcoreFormatException>(() => SyntheticCore.Open(core.Build())).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>128 TiB, of which the file holds a page: what looks through memory must look at that one alone.</summary>
     [Fact]
     public async Task Item63_memory_that_headers_claim_and_the_file_lacks_costs_no_time()
     {
         SyntheticCore core = new();
-        core.AddMemory(0x1000, new byte[0x1000], 1UL << 51);
+        core.AddMemory(0x1000, new byte[0x1000], 1UL << 47);
         using var file = SyntheticCore.Open(core.Build());
         Assert.Equal([new PageRange(1, 1)], file.Physical.HeldRanges);
         await Task.Run(() => Assert.Throws<VmcoreFormatException>(file.RequireInfo), TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
