@@ -209,13 +209,16 @@ public sealed class VmcoreFile : IDisposable
         if ((Info ?? _found) is { } info)
             return info;
         // Once: it reads all of memory, and whoever asks again gets the same answer.
-        foreach (var (_, found) in _isSearched ? [] : InfoSearch.Find(Physical))
+        if (!_isSearched)
         {
-            if (Machine == Machines.Unknown)
-                Machine = MachineOf(found);
-            return _found = found;
+            foreach (var (_, found) in InfoSearch.Find(Physical))
+            {
+                if (Machine == Machines.Unknown)
+                    Machine = MachineOf(found);
+                return _found = found;
+            }
+            _isSearched = true;
         }
-        _isSearched = true;
         throw new VmcoreFormatException(-1, "the dump carries no VMCOREINFO, nor does its memory: kernel memory cannot be translated");
     }
 

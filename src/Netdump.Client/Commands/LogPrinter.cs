@@ -29,12 +29,6 @@ internal enum LogFormat
 /// <param name="machine">The dumped machine.</param>
 internal sealed class LogPrinter(LogFormat format, bool decode, ushort machine)
 {
-    /// <summary>With dates instead of seconds: when the kernel booted.</summary>
-    public DateTimeOffset? Booted { get; init; }
-
-    /// <summary>Whether each line has its level, <c>&lt;5&gt;</c>.</summary>
-    public bool WithLevel { get; init; }
-
     private static readonly string[] Levels = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
 
     private static readonly string[] Facilities =
@@ -47,6 +41,12 @@ internal sealed class LogPrinter(LogFormat format, bool decode, ushort machine)
 
     private readonly ArrayBufferWriter<byte> _line = new();
     private readonly ArrayBufferWriter<byte> _lines = new();
+
+    /// <summary>With dates instead of seconds: when the kernel booted.</summary>
+    public DateTimeOffset? Booted { get; init; }
+
+    /// <summary>Whether each line has its level, <c>&lt;5&gt;</c>.</summary>
+    public bool WithLevel { get; init; }
 
     /// <summary>One record: a line, or several; empty where the form leaves the record out. Valid until the next call.</summary>
     public ReadOnlySpan<byte> Print(in LogRecord record)

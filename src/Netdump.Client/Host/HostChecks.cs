@@ -60,7 +60,7 @@ public sealed class HostChecks(HostFiles host)
     {
         Check check = Reservation();
         if (check.Level == CheckLevel.Fail || state is not { ImageBytes: > 0 }) return check;
-        long kernel = KernelParts.Sum(part => IoMemory.Sum(host, part));
+        long kernel = KernelParts.Sum(part => IoMemory.Sum(host, part, isPart: true));
         long needed = (kernel > 0 ? kernel : UsualKernel) + KernelShare + state.ImageBytes + state.UnpackedBytes;
         (long spare, string why) = Spare(state.Image?.Drivers ?? []);
         bool tooSmall = Reserved < needed, small = Reserved < needed + spare;

@@ -102,10 +102,11 @@ internal sealed class KallsymsAddresses
     private static MemoryView? ReadTable(KernelMemory memory, ulong address, int length, out MemoryFault fault)
     {
         fault = default;
-        if (memory.Map(address, length) is { } mapped)
-            return mapped;
-        var view = MemoryView.Make(length, out var room);
-        return memory.TryRead(address, room, out fault) ? view : null;
+        var view = memory.View(address, length, out var got);
+        if (got == length)
+            return view;
+        _ = memory.TryRead(address + (ulong)got, stackalloc byte[1], out fault); // says why
+        return null;
     }
 
     // The most likely first.

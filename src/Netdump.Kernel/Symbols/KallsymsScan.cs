@@ -41,7 +41,7 @@ internal static class KallsymsScan
         var digits = MostDigits;
         for (var done = 0; done < Reach; done += Window)
         {
-            ReadWithHoles(memory, start + (ulong)done, window);
+            memory.ReadWithHoles(start + (ulong)done, window);
             for (var from = 0; from < Window && window.AsSpan(from).IndexOf(Digits) is var found and >= 0; from += found + 1)
             {
                 if (digits-- == 0)
@@ -57,29 +57,13 @@ internal static class KallsymsScan
         return null;
     }
 
-    // Pages that are not there count as zeros: nothing is found in them.
-    private static void ReadWithHoles(KernelMemory memory, ulong address, Span<byte> destination)
-    {
-        var page = (ulong)memory.PageSize;
-        while (!destination.IsEmpty)
-        {
-            var got = memory.Read(address, destination);
-            if (got == destination.Length)
-                return;
-            var hole = int.Min(destination.Length - got, (int)(page - unchecked(address + (ulong)got) % page));
-            destination.Slice(got, hole).Clear();
-            address = unchecked(address + (ulong)(got + hole));
-            destination = destination[(got + hole)..];
-        }
-    }
-
     private readonly record struct Tokens(ulong Table, ulong Index);
 
     // The index follows the table, which ends 208 tokens behind that of "0".
     private static Tokens? TokensAround(KernelMemory memory, ulong zero)
     {
         var bytes = new byte[8192];
-        ReadWithHoles(memory, zero, bytes);
+        memory.ReadWithHoles(zero, bytes);
         var end = 0;
         for (var token = '0'; token < 256; token++)
         {
@@ -104,12 +88,7 @@ internal static class KallsymsScan
         if (TokenTable.Read(memory, tokens.Table, tokens.Index, out _) is not { } table)
             return null;
         var start = tokens.Table / 4 * 4 - NamesReach;
-        var reach = memory.Map(start, NamesReach);
-        if (reach is null)
-        {
-            reach = MemoryView.Make(NamesReach, out var room);
-            ReadWithHoles(memory, start, room);
-        }
+        var reach = memory.ViewWithHoles(start, NamesReach);
         var budget = MostNames;
         for (var at = NamesReach - 8; at >= 0; at -= 4)
         {

@@ -26,7 +26,7 @@ internal static class BtfSearch
             && memory.TryRead(place, header) && BtfTable.Measure(header, out var length) is null)
         {
             trouble = null;
-            return Read(memory, place, length);
+            return memory.ViewWithHoles(place, length);
         }
         return Search(memory, info, out trouble);
     }
@@ -60,21 +60,6 @@ internal static class BtfSearch
                 break; // a module's has a hundredth of it
         }
         trouble = bestLength == 0 ? $"no BTF within 80 MiB from _stext (0x{text:x}): the kernel was built without CONFIG_DEBUG_INFO_BTF, or the dump lacks it" : null;
-        return bestLength == 0 ? null : Read(memory, best, bestLength);
-    }
-
-    /// <summary>Reads a blob; bytes that are not in the dump are 0, which no type is.</summary>
-    public static MemoryView Read(KernelMemory memory, ulong address, int length)
-    {
-        if (memory.Map(address, length) is { } mapped)
-            return mapped;
-        var view = MemoryView.Make(length, out var bytes);
-        for (var done = 0; done < length;)
-        {
-            done += memory.Read(address + (ulong)done, bytes[done..]);
-            if (done < length)
-                done = (int)Math.Min((uint)length, (uint)done + (uint)memory.PageSize - (uint)((address + (ulong)done) % (ulong)memory.PageSize));
-        }
-        return view;
+        return bestLength == 0 ? null : memory.ViewWithHoles(best, bestLength);
     }
 }

@@ -53,7 +53,7 @@ public sealed partial class KernelTypes
             return Refuse(_gaps, what, $"its first type is {first}, behind the kernel's {_table.NextId}");
         if (btf["start_str_off"].Unsigned is { } start && start != (ulong)_table.NextString)
             return Refuse(_gaps, what, $"its first string is at {start}, behind the kernel's {_table.NextString}");
-        var table = BtfTable.Parse(BtfSearch.Read(Memory, data, (int)size), _table, out var trouble);
+        var table = BtfTable.Parse(Memory.ViewWithHoles(data, (int)size), _table, out var trouble);
         if (trouble is not null)
             _gaps.Add(what, trouble);
         return table is null ? null : new KernelTypes(table, Memory, _gaps, this, module);

@@ -137,6 +137,32 @@ public sealed class KernelMemory
         return view;
     }
 
+    /// <summary>The same of a table of which pages may be missing: they are zeros.</summary>
+    public MemoryView ViewWithHoles(ulong address, int length)
+    {
+        if (Map(address, length) is { } mapped)
+            return mapped;
+        var view = MemoryView.Make(length, out var room);
+        ReadWithHoles(address, room);
+        return view;
+    }
+
+    /// <summary>Reads virtual memory of which pages may be missing: they are zeros.</summary>
+    public void ReadWithHoles(ulong address, Span<byte> destination)
+    {
+        var page = (ulong)PageSize;
+        while (!destination.IsEmpty)
+        {
+            var got = Read(address, destination);
+            if (got == destination.Length)
+                return;
+            var hole = int.Min(destination.Length - got, (int)(page - unchecked(address + (ulong)got) % page));
+            destination.Slice(got, hole).Clear();
+            address = unchecked(address + (ulong)(got + hole));
+            destination = destination[(got + hole)..];
+        }
+    }
+
     /// <summary>Maps a table that lies in physical memory in one piece, as all of the kernel's image does.</summary>
     /// <returns>Null when it does not, or the dump cannot be mapped.</returns>
     public MemoryView? Map(ulong address, int length)

@@ -87,7 +87,7 @@ public class SecurePartsTests
         UploadMeter meter = new(pageSize: 4096) { Total = 100 };
         UploadBlock block = new(1000);
         block.Begin(0);
-        block.Append(new byte[1000]);
+        block.Advance(1000);
         block.Seal(pages: 50);
         meter.Sending(block);
         block.Sent = 800;

@@ -61,25 +61,22 @@ internal sealed class BlockStream : Stream
     {
         while (!buffer.IsEmpty)
         {
-            UploadBlock block = _block ??= Rent();
-            int count = block.Append(buffer);
+            int count = Math.Min(buffer.Length, Room.Length);
+            buffer[..count].CopyTo(Room);
             buffer = buffer[count..];
-            _length += count;
-            if (block.IsFull) Submit();
+            Advance(count);
         }
     }
 
-    /// <summary>Lets a reader put bytes into the stream, without a copy of them.</summary>
-    /// <param name="read">Fills memory from its start, and says how much of it.</param>
-    /// <param name="most">Bytes at most.</param>
-    /// <returns>How many bytes; 0 when there is nothing more to read.</returns>
-    public int Fill(Func<Memory<byte>, int> read, int most)
+    /// <summary>Where the next bytes go, for those who read into it instead of writing a copy; never empty.</summary>
+    public Span<byte> Room => (_block ??= Rent()).Room;
+
+    /// <summary>So many bytes were put at <see cref="Room"/>.</summary>
+    public void Advance(int count)
     {
-        UploadBlock block = _block ??= Rent();
-        int count = block.Fill(read, most);
+        _block!.Advance(count);
         _length += count;
-        if (block.IsFull) Submit();
-        return count;
+        if (_block.IsFull) Submit();
     }
 
     /// <inheritdoc/>

@@ -37,24 +37,11 @@ internal sealed class UploadBlock(int size)
     /// <summary>Begins anew at an offset.</summary>
     public void Begin(long offset) => (Offset, Length, Sent) = (offset, 0, 0);
 
-    /// <summary>Takes as many bytes as there is room for.</summary>
-    /// <returns>How many.</returns>
-    public int Append(ReadOnlySpan<byte> bytes)
-    {
-        int count = Math.Min(bytes.Length, _data.Length - Length);
-        bytes[..count].CopyTo(_data.AsSpan(Length));
-        Length += count;
-        return count;
-    }
+    /// <summary>Where the next bytes go; empty when it is full.</summary>
+    public Span<byte> Room => _data.AsSpan(Length);
 
-    /// <summary>Takes what a reader puts into its room.</summary>
-    /// <returns>How many bytes; 0 when there is nothing more to read.</returns>
-    public int Fill(Func<Memory<byte>, int> read, int most)
-    {
-        int count = read(_data.AsMemory(Length, Math.Min(most, _data.Length - Length)));
-        Length += count;
-        return count;
-    }
+    /// <summary>So many bytes were put at <see cref="Room"/>.</summary>
+    public void Advance(int count) => Length += count;
 
     /// <summary>Nothing more comes into it.</summary>
     public void Seal(ulong pages)

@@ -82,9 +82,11 @@ internal static class VmcoreStream
         for (long at = 0; at < length; tick())
         {
             stream.Pages = Math.Min(PagesOf(file), (ulong)((at + Piece) / file.PageSize));
-            int count = stream.Fill(room => file.Bytes.Read(at, room.Span), (int)Math.Min(Piece, length - at));
+            Span<byte> room = stream.Room;
+            int count = file.Bytes.Read(at, room[..(int)Math.Min(Math.Min(Piece, room.Length), length - at)]);
             if (count == 0) throw new IOException($"{file.Bytes.Path} became shorter while it was sent");
             at += count;
+            stream.Advance(count);
         }
     }
 

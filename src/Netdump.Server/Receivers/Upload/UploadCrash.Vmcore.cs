@@ -183,8 +183,8 @@ internal sealed partial class UploadCrash
                 hash.Add(block.Last);
         }
 
-        if (block.Filled is [.., { Count: < BlockMemory.PieceLength } rest])
-            hash.Add(rest);
+        if (block.Last.Count < BlockMemory.PieceLength)
+            hash.Add(block.Last);
         if (!(await hash.CompleteAsync()).AsSpan().SequenceEqual(digest))
             throw Refusal.WrongDigest("the block is not what its digest says");
         IReadOnlyList<ArraySegment<byte>> filled = block.Filled;
