@@ -8,7 +8,7 @@ namespace Netdump.Vmcore;
 /// mapped (fs/proc/vmcore.c: EAGAIN for a range, ENODEV or ENOSYS for the file) it is read instead. A file on a disk is always read: a
 /// mapping of a file that someone cuts short would kill the process.
 /// </remarks>
-public sealed unsafe partial class DumpWindows : IDisposable
+public sealed unsafe class DumpWindows : IDisposable
 {
     /// <summary>Bytes of a window where nothing else is asked for, aligned to as much in the file.</summary>
     public const int WindowLength = 4 << 20;
@@ -17,8 +17,6 @@ public sealed unsafe partial class DumpWindows : IDisposable
     public const int MaximumSlice = 64 << 10;
 
     private const int ErrorAgain = 11;
-    private const int ProtectionRead = 1;
-    private const int MapPrivate = 2;
 
     // Two windows: pages that are asked for again lie a little behind the newest ones.
     private readonly Window[] _windows = [new(), new()];
@@ -85,7 +83,7 @@ public sealed unsafe partial class DumpWindows : IDisposable
         var length = (int)Math.Min(_windowLength, _bytes.Length - start);
         if (IsMapped)
         {
-            var address = Map(0, (nuint)length, ProtectionRead, MapPrivate, (int)((FileBytes)_bytes).Handle.DangerousGetHandle(), start);
+            var address = FileMapping.Map(((FileBytes)_bytes).Handle, start, (nuint)length);
             if (address != -1)
             {
                 window.SetMapped(start, address, length);
@@ -96,12 +94,6 @@ public sealed unsafe partial class DumpWindows : IDisposable
         }
         window.SetRead(start, _bytes, _windowLength);
     }
-
-    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
-    private static partial nint Map(nint address, nuint length, int protection, int flags, int file, long offset);
-
-    [LibraryImport("libc", EntryPoint = "munmap")]
-    private static partial int Unmap(nint address, nuint length);
 
     private sealed class Window
     {
@@ -131,7 +123,7 @@ public sealed unsafe partial class DumpWindows : IDisposable
         public void Release()
         {
             if (_mapping != 0)
-                _ = Unmap(_mapping, (nuint)Length);
+                FileMapping.Unmap(_mapping, (nuint)Length);
             _mapping = 0;
             Length = 0;
             Start = -1;

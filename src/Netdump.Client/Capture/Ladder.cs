@@ -86,8 +86,7 @@ internal sealed class Ladder(CaptureManifest manifest, DumpSource dump, Diagnosi
     internal static int BlockSize(IEnumerable<string> memory)
     {
         const int Least = 1 << 20;
-        string[] words = memory.FirstOrDefault(l => l.StartsWith("MemTotal:", StringComparison.Ordinal))?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
-        long share = words.Length > 1 && long.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out long kibibytes) ? kibibytes << 10 >> 5 : 0;
+        long share = (SizeLines.Find(memory, "MemTotal") ?? 0) >> 5;
         int size = UploadPaths.BlockSize;
         while (size > Least && size > share) size /= 2;
         return size;

@@ -78,16 +78,8 @@ public sealed class Worker
         Diagnosis? diagnosis = _watch.Start == 1 ? Diagnosis.Make(Vmcore, mapped: true, _console.Say) : null;
         if (diagnosis is not null) _console.Reached("the crash was looked at");
         bool isSent = new Ladder(_manifest, dump, diagnosis, _console, _watch).Send();
-        if (Peak() is { } peak) _console.Say($"at most {peak >> 10} MiB of memory were resident");
+        // What crashkernel= has to leave room for.
+        if (SizeLines.Find(File.ReadLines("/proc/self/status"), "VmHWM") is { } peak) _console.Say($"at most {peak >> 20} MiB of memory were resident");
         return isSent ? CaptureExit.Done : CaptureExit.Failed;
-    }
-
-    // VmHWM of /proc/PID/status, in KiB: what crashkernel= has to leave room for.
-    private static long? Peak()
-    {
-        foreach (string line in File.ReadLines("/proc/self/status"))
-            if (line.StartsWith("VmHWM:", StringComparison.Ordinal) && long.TryParse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), out long kibibytes))
-                return kibibytes;
-        return null;
     }
 }

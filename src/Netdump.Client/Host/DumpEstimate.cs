@@ -1,4 +1,5 @@
 using System.Globalization;
+using Netdump.Client.Linux;
 
 namespace Netdump.Client.Host;
 
@@ -40,11 +41,7 @@ public static class DumpEstimate
         return ram > own ? ram - own : Memory(host, "MemTotal");
     }
 
-    private static long Memory(HostFiles host, string key)
-    {
-        string? line = host.Lines("/proc/meminfo").FirstOrDefault(l => l.StartsWith(key + ":", StringComparison.Ordinal));
-        return line?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, string kibibytes, ..] && long.TryParse(kibibytes, out long n) ? n << 10 : 0;
-    }
+    private static long Memory(HostFiles host, string key) => SizeLines.Find(host.Lines("/proc/meminfo"), key) ?? 0;
 
     private static string Number(double value) => value.ToString("0.#", CultureInfo.InvariantCulture);
 
