@@ -53,6 +53,11 @@ class Server:
         subprocess.run(["rm", "-rf", crash], check=True)
         return size
 
+    def processor_seconds(self):
+        """What it has used so far."""
+        words = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         self.process.terminate()
         self.process.wait()

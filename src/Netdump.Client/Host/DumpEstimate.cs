@@ -37,7 +37,7 @@ public static class DumpEstimate
     /// <summary>Memory that the capture kernel shows: all but what it runs in itself.</summary>
     private static long Total(HostFiles host)
     {
-        long ram = IoMemory.Sum(host, "System RAM", isPart: false), own = IoMemory.Sum(host, "Crash kernel", isPart: true);
+        long ram = IoMemory.Sum(host, "System RAM", atMargin: true), own = IoMemory.Sum(host, "Crash kernel");
         return ram > own ? ram - own : Memory(host, "MemTotal");
     }
 

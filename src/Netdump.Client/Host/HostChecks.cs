@@ -10,10 +10,10 @@ public sealed class HostChecks(HostFiles host)
     private const long LeastReservation = 96L << 20;
 
     /// <summary>
-    /// What a capture kernel takes besides its own image and ours until ours is unpacked, which is when it needs most: an estimate. 7.3 came up in
-    /// 122 MiB with 41 of its own and 38 of ours, packed and unpacked; large machines have more drivers and tables.
+    /// What a capture kernel takes besides its own image and ours until ours is unpacked, which is when it needs most: an estimate. 7.3 comes up in
+    /// 122 MiB, and not in 120, with 40 of its own and 38 of ours, packed and unpacked (bench/capture-memory); large machines have more drivers and tables.
     /// </summary>
-    private const long KernelShare = 42L << 20;
+    private const long KernelShare = 44L << 20;
 
     /// <summary>Of distributions' kernels, where /proc/iomem does not tell.</summary>
     private const long UsualKernel = 42L << 20;
@@ -60,7 +60,7 @@ public sealed class HostChecks(HostFiles host)
     {
         Check check = Reservation();
         if (check.Level == CheckLevel.Fail || state is not { ImageBytes: > 0 }) return check;
-        long kernel = KernelParts.Sum(part => IoMemory.Sum(host, part, isPart: true));
+        long kernel = KernelParts.Sum(part => IoMemory.Sum(host, part));
         long needed = (kernel > 0 ? kernel : UsualKernel) + KernelShare + state.ImageBytes + state.UnpackedBytes;
         (long spare, string why) = Spare(state.Image?.Drivers ?? []);
         bool tooSmall = Reserved < needed, small = Reserved < needed + spare;

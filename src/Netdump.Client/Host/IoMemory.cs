@@ -8,14 +8,14 @@ internal static class IoMemory
     /// <summary>Bytes of all ranges of one name.</summary>
     /// <param name="host">The host's files.</param>
     /// <param name="name">"System RAM", "Crash kernel", "Kernel code", ...</param>
-    /// <param name="isPart">False for what stands at the margin, true for parts of it.</param>
-    public static long Sum(HostFiles host, string name, bool isPart)
+    /// <param name="atMargin">Without those that are parts of other ranges.</param>
+    public static long Sum(HostFiles host, string name, bool atMargin = false)
     {
         long sum = 0;
         foreach (string line in host.Lines("/proc/iomem")) // "00100000-7ffdffff : System RAM", inner ranges indented
         {
             int colon = line.IndexOf(" : ", StringComparison.Ordinal);
-            if (colon < 0 || (isPart != (line[0] == ' ')) || !line.AsSpan(colon + 3).SequenceEqual(name)) continue;
+            if (colon < 0 || (atMargin && line[0] == ' ') || !line.AsSpan(colon + 3).SequenceEqual(name)) continue;
             string[] ends = line[..colon].Trim().Split('-');
             if (ends.Length == 2 && ulong.TryParse(ends[0], NumberStyles.HexNumber, null, out ulong first) && ulong.TryParse(ends[1], NumberStyles.HexNumber, null, out ulong last) && last > first)
                 sum += (long)(last - first + 1);

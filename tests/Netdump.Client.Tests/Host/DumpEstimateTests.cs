@@ -10,7 +10,7 @@ public sealed class DumpEstimateTests : IDisposable
     public void What_the_capture_kernel_runs_in_is_not_dumped()
     {
         _host.Write("/proc/meminfo", "MemTotal:        3800000 kB\nMemFree:         1800000 kB\n");
-        _host.Write("/proc/iomem", "00000000-00000fff : Reserved\n00100000-bfffffff : System RAM\n  04000000-0bffffff : Crash kernel\n  0c000000-0cffffff : Kernel code\nc0000000-ffffffff : PCI Bus 0000:00\n100000000-13fffffff : System RAM\n");
+        _host.Write("/proc/iomem", "00000000-00000fff : Reserved\n00100000-bfffffff : System RAM\n  04000000-0bffffff : Crash kernel\n  0c000000-0cffffff : Kernel code\nc0000000-ffffffff : PCI Bus 0000:00\n100000000-13fffffff : System RAM\n140000000-17fffffff : Persistent Memory\n  140000000-14fffffff : System RAM\n");
         _host.Write("/sys/class/net/eth0/speed", "2500\n");
         Check check = DumpEstimate.Examine(_host.Files, "eth0");
         Assert.Equal("at most 1.9 GiB of 3.9 GiB at level 31 (an original server takes all but zeros), 8 s at 2.5 Gbit/s", check.Fact);

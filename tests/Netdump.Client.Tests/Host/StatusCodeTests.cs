@@ -71,6 +71,12 @@ public sealed class StatusCodeTests
     public void Item_49_too_small() =>
         Provoke("reserve-small", "reserve", CheckLevel.Fail, 2, "60 MiB reserved; this image needs about", "raise crashkernel= to ", h => h.Fake.Write("/sys/kernel/kexec_crash_size", $"{60 << 20}\n"));
 
+    /// <summary>The same reservation is enough beside a small kernel and not beside a large one.</summary>
+    [Fact]
+    public void Item_49_too_small_for_this_kernel() =>
+        Provoke("reserve-small", "reserve", CheckLevel.Fail, 2, "MiB reserved; this image needs about", "raise crashkernel= to ", h =>
+            h.Fake.Write("/proc/iomem", "00100000-7ffdffff : System RAM\n  04000000-0bffffff : Kernel code\n  0c000000-0cffffff : Kernel bss\n"));
+
     [Fact]
     public void Item_49_some_cards_need_more_than_others() => NetworkNamespace.Run(netlink =>
     {
