@@ -15,11 +15,12 @@ public class NetworkStackTests
         string scratch = Workspace.Scratch("bond");
         using DumpServer server = new(Path.Combine(scratch, "crash"));
         using VlanSwitch cable = new(120);
-        using Guest guest = new(Workspace.Kernel("newest"), scratch, ["NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "DUMPLEVEL=31"], "sysrq",
+        using Guest guest = new(Workspace.Kernel("newest"), scratch, ["NETDUMPADDR=10.0.2.2", $"NETDUMPPORT={server.Port}", "DUMPLEVEL=0", "CAPTURE_DIGEST=yes"], "sysrq",
             memoryMiB: 416, crashkernel: "128M", more: "lab_stack=bond lab_swap=1 lab_lease=1", network: cable.Arguments, programs: ["/sbin/ip"]);
         guest.WaitForReboot(Limit);
         File.WriteAllText(Path.Combine(scratch, "console"), guest.Console);
         string crash = KernelCrashTests.WaitForCrash(server), console = guest.Console;
+        KernelCrashTests.AssertEqualsProcVmcore(console, Path.Combine(crash, "vmcore"));
         Assert.Matches(@"ok    path: bond0\.120 10\.0\.2\.15 -> bond0 \(eth1, eth0\) -> 10\.0\.2\.2:\d+, next hop 52:55:0a:00:02:02, drivers virtio_pci\+virtio_net\+bonding\+8021q", console);
         Assert.Contains("bond0: bond (active-backup) of eth0 (eth1 before), eth1 (eth0 before)", console, StringComparison.Ordinal);
         Assert.Contains("bond0.120: VLAN 120 of bond0", console, StringComparison.Ordinal);

@@ -94,14 +94,14 @@ public sealed class TcpRelay : IDisposable
         {
             server.Connect(IPAddress.Loopback, ServerPort);
             Interlocked.Increment(ref _connections);
-            answers = new Thread(() => Pump(server, client, _ => Interlocked.Exchange(ref since, 0))) { IsBackground = true, Name = "tcp relay" };
+            // An answer counts before it goes on: behind it the client may send a whole block before this thread runs again.
+            answers = new Thread(() => Pump(server, client, _ => Interlocked.Exchange(ref since, 0), null)) { IsBackground = true, Name = "tcp relay" };
             answers.Start();
             Pump(client, server, count =>
             {
                 Interlocked.Add(ref _passed, count);
                 Interlocked.Add(ref since, count);
-                Step(client, server);
-            });
+            }, () => Step(client, server));
         }
         catch (SocketException)
         {
@@ -141,15 +141,16 @@ public sealed class TcpRelay : IDisposable
         server.Dispose();
     }
 
-    private static void Pump(Socket from, Socket to, Action<int> passed)
+    private static void Pump(Socket from, Socket to, Action<int> received, Action? passed)
     {
         byte[] buffer = new byte[16 << 10];
         try
         {
             for (int count; (count = from.Receive(buffer)) > 0;)
             {
+                received(count);
                 for (int sent = 0; sent < count;) sent += to.Send(buffer.AsSpan(sent, count - sent));
-                passed(count);
+                passed?.Invoke();
             }
             to.Shutdown(SocketShutdown.Send);
         }
