@@ -80,7 +80,7 @@ internal sealed class BasicStream(ConsoleWorkspace workspace)
             if (kept) return;
         }
 
-        Hand(raw, sink);
+        Hand(raw, line, sink);
     }
 
     private void BeginBanner(TimeSpan now)
@@ -106,7 +106,7 @@ internal sealed class BasicStream(ConsoleWorkspace workspace)
         while (!rest.IsEmpty)
         {
             int newline = rest.IndexOf((byte)'\n');
-            Hand(rest[..newline], sink);
+            Hand(rest[..newline], BasicLine.Parse(rest[..newline]), sink);
             rest = rest[(newline + 1)..];
         }
 
@@ -114,9 +114,8 @@ internal sealed class BasicStream(ConsoleWorkspace workspace)
         _banner = null;
     }
 
-    private void Hand(ReadOnlySpan<byte> raw, ConsoleSink sink)
+    private void Hand(ReadOnlySpan<byte> raw, in BasicLine line, ConsoleSink sink)
     {
-        BasicLine line = BasicLine.Parse(raw);
         bool loss = BasicLine.TryReadDropped(line.Text, out ulong dropped);
         BootVerdict verdict = _captureKernel ? BootVerdict.Same : _verdict;
         _verdict = BootVerdict.Same;

@@ -44,8 +44,11 @@ internal sealed unsafe class ReceiveSlots : IDisposable
         }
     }
 
-    /// <summary>Takes what waits in the socket, without waiting: how many messages, or minus the error number.</summary>
-    public int Receive(int socket)
+    /// <summary>
+    /// Takes what waits in the socket: how many messages, or minus the error number. With <paramref name="wait"/> the first of them is waited for,
+    /// as long as the socket's time limit (SO_RCVTIMEO) allows.
+    /// </summary>
+    public int Receive(int socket, bool wait)
     {
         // The kernel writes only into the slots that it fills.
         for (int i = 0; i < _filled; i++)
@@ -60,7 +63,7 @@ internal sealed unsafe class ReceiveSlots : IDisposable
         int error;
         do
         {
-            count = SocketCalls.ReceiveMany(socket, _messages, Count, SocketCalls.DontWait, null);
+            count = SocketCalls.ReceiveMany(socket, _messages, Count, wait ? SocketCalls.WaitForOne : SocketCalls.DontWait, null);
             error = count < 0 ? Marshal.GetLastPInvokeError() : 0;
         }
         while (error == SocketCalls.InterruptedError);

@@ -14,6 +14,14 @@ internal sealed unsafe class ReceiveThread : IDisposable
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan PauseAfterError = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>
+    /// How long a receive call waits at most: short, as nothing that is posted wakes it. The kernel rounds it up, by no more than a tick or two of
+    /// at most 10 ms; a deadline nearer than <see cref="WaitsBefore"/> is waited for in a poll, which is exact.
+    /// </summary>
+    private static readonly TimeSpan ReceiveWait = TimeSpan.FromMilliseconds(5);
+
+    private static readonly TimeSpan WaitsBefore = ReceiveWait + TimeSpan.FromMilliseconds(20);
+
     private readonly Socket _socket;
     private readonly int _descriptor;
     private readonly int _event;
@@ -39,6 +47,7 @@ internal sealed unsafe class ReceiveThread : IDisposable
     {
         _socket = socket;
         _descriptor = (int)socket.SafeHandle.DangerousGetHandle();
+        socket.ReceiveTimeout = (int)ReceiveWait.TotalMilliseconds;
         _event = SocketCalls.MakeEvent();
         _nap = nap;
         _log = log;
@@ -79,25 +88,27 @@ internal sealed unsafe class ReceiveThread : IDisposable
 
     private void Run()
     {
-        TimeSpan deadline = Advance(MonotonicClock.Now);
-        // Whether a datagram probably waits already, so that asking for it at once beats polling first.
-        bool expecting = false;
+        TimeSpan now = MonotonicClock.Now;
+        TimeSpan deadline = Advance(now);
+        // Whether a datagram probably waits already or comes soon: then it is asked for at once, and waited for in the receive call, which costs
+        // less than asking, polling, and asking again. Not while a client waits for an answer that what is posted may bring.
+        bool flowing = false;
         while (!_stopping)
         {
-            int count = expecting ? _slots.Receive(_descriptor) : 0;
+            int count = flowing ? _slots.Receive(_descriptor, wait: !_handler.IsUrgent && deadline - now > WaitsBefore) : 0;
             if (count is 0 or -SocketCalls.TryAgainError)
             {
                 Wait(deadline);
                 if (_stopping) break;
-                count = _slots.Receive(_descriptor);
+                count = _slots.Receive(_descriptor, wait: false);
             }
 
             if (count < 0 && count != -SocketCalls.TryAgainError) ReportError(-count);
-            TimeSpan now = MonotonicClock.Now;
+            now = MonotonicClock.Now;
             if (count > 0) Handle(count, now);
             _handler.IsBehind = count == ReceiveSlots.Count;
             deadline = Advance(now);
-            expecting = count > 0;
+            flowing = count > 0;
             // Waiting a moment lets datagrams gather: fewer calls, half the processor time (dotnet-hot-paths.md section 2).
             if (count is > 0 and < ReceiveSlots.Count / 2 && _nap > TimeSpan.Zero && !_handler.IsUrgent)
             {
@@ -238,7 +249,7 @@ internal sealed unsafe class ReceiveThread : IDisposable
     {
         // What waits in the socket has arrived: it is not lost because the server stops.
         TimeSpan limit = MonotonicClock.Now + DrainLimit;
-        for (int count; MonotonicClock.Now < limit && (count = _slots.Receive(_descriptor)) > 0;) Handle(count, MonotonicClock.Now);
+        for (int count; MonotonicClock.Now < limit && (count = _slots.Receive(_descriptor, wait: false)) > 0;) Handle(count, MonotonicClock.Now);
         Advance(MonotonicClock.Now);
         try
         {

@@ -13,6 +13,7 @@ internal static unsafe partial class SocketCalls
     public const int InvalidError = 22;
 
     public const int DontWait = 0x40;
+    public const int WaitForOne = 0x10000;
     public const int Truncated = 0x20;
     public const short PollIn = 1;
 
