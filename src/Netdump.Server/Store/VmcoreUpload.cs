@@ -18,6 +18,7 @@ internal sealed class VmcoreUpload : IDisposable
     private readonly CrashDirectory _directory;
     private readonly SafeFileHandle _file;
     private readonly UploadJournal _journal;
+    private readonly long _found; // length of what an earlier process left: nothing of it is cut off before the end
     private FlattenedDecoder _decoder;
     private FlattenedDecoder _kept; // what the journal says
 
@@ -27,6 +28,7 @@ internal sealed class VmcoreUpload : IDisposable
         _file = file;
         _journal = journal;
         _decoder = _kept = decoder;
+        _found = RandomAccess.GetLength(file);
     }
 
     /// <summary>Where the dump ends at the latest: a record of the stream beyond it is refused.</summary>
@@ -100,6 +102,21 @@ internal sealed class VmcoreUpload : IDisposable
         }
     }
 
+    /// <summary>
+    /// Writes bytes of which nobody knows yet whether they are right, if they lie behind all that counts: they overwrite nothing then, and
+    /// <see cref="Drop"/> takes them back. Throws as <see cref="Write"/> does.
+    /// </summary>
+    /// <returns>False: none of them was taken.</returns>
+    public bool TryWriteAhead(ReadOnlySpan<byte> bytes)
+    {
+        FlattenedDecoder trial = _decoder;
+        for (ReadOnlySpan<byte> rest = bytes; trial.TryNext(ref rest, Limit, out long offset, out _);)
+            if (offset < _kept.Length)
+                return false;
+        Write(bytes);
+        return true;
+    }
+
     /// <summary>Makes durable what was written, and then the note of it. Throws <see cref="IOException"/>, and nothing more counts than before.</summary>
     /// <param name="digest">SHA-256 of what was written since the last call, when it was checked as one block; else empty.</param>
     public void Keep(ReadOnlySpan<byte> digest)
@@ -111,8 +128,21 @@ internal sealed class VmcoreUpload : IDisposable
         _kept = _decoder;
     }
 
-    /// <summary>Forgets what was written since the last <see cref="Keep"/>.</summary>
-    public void Drop() => _decoder = _kept;
+    /// <summary>Forgets what was written since the last <see cref="Keep"/>, and cuts off what of it lies behind all that counts.</summary>
+    public void Drop()
+    {
+        _decoder = _kept;
+        long end = Math.Max(_kept.Length, _found);
+        try
+        {
+            if (RandomAccess.GetLength(_file) > end)
+                RandomAccess.SetLength(_file, end);
+        }
+        catch (IOException)
+        {
+            // It does not count, and is overwritten or cut off at the end.
+        }
+    }
 
     /// <summary>SHA-256 over the digests of the blocks; null when not all bytes came in blocks with one.</summary>
     public byte[]? DigestOfBlocks() => _journal.DigestOfBlocks();

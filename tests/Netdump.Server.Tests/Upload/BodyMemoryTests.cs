@@ -37,9 +37,15 @@ public sealed class BodyMemoryTests
     public async Task A_digest_of_pieces_is_that_of_the_whole(int pieces)
     {
         byte[] all = RandomNumberGenerator.GetBytes(pieces * 1000);
-        await using PieceDigest digest = new(IncrementalHash.CreateHash(HashAlgorithmName.SHA256));
+        List<byte> seen = [];
+        await using PieceDigest digest = new(IncrementalHash.CreateHash(HashAlgorithmName.SHA256), async piece =>
+        {
+            await Task.Yield();
+            seen.AddRange(piece);
+        });
         for (int i = 0; i < pieces; i++)
             digest.Add(new ArraySegment<byte>(all, i * 1000, 1000));
         Assert.Equal(SHA256.HashData(all), await digest.CompleteAsync());
+        Assert.Equal(all, seen);
     }
 }

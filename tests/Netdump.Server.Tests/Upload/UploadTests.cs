@@ -144,6 +144,51 @@ public sealed class UploadTests
     }
 
     [Fact]
+    public async Task A_block_that_goes_back_changes_nothing_that_counts_before_its_digest_is_right()
+    {
+        byte[] whole = RandomBytes(7_000_000), first = [.. whole];
+        first.AsSpan(0, 5000).Clear();
+        MemoryStream flat = new();
+        long[] ends = new long[3];
+        using (FlattenedOutput output = new(flat, leaveOpen: true))
+        {
+            output.Write(0, first.AsSpan(0, 3_000_000));
+            ends[0] = flat.Length;
+            output.Write(3_000_000, first.AsSpan(3_000_000, 2_500_000));
+            output.Write(0, whole.AsSpan(0, 5000)); // within the second block, behind pieces that are written at once
+            output.Write(5_500_000, whole.AsSpan(5_500_000));
+            ends[1] = flat.Length;
+            output.Finish();
+        }
+
+        byte[] stream = flat.ToArray();
+        ends[2] = stream.Length;
+        using UploadLab lab = new();
+        using UploadClient client = lab.Connect();
+        (_, string path) = await client.AnnounceAsync();
+        await client.CreateAsync(path);
+        long at = 0;
+        foreach (long end in ends)
+        {
+            byte[] block = stream[(int)at..(int)end];
+            if (at == ends[0])
+            {
+                byte[] wrong = [.. block];
+                wrong[^1] ^= 1;
+                await client.RefusedAsync(client.PatchAsync(path, at, wrong, UploadClient.Sha256(block)), (HttpStatusCode)460, "digest");
+                Assert.Equal(first[..3_000_000], await File.ReadAllBytesAsync(Path.Combine(lab.Crash, "vmcore-incomplete"), Cancel));
+            }
+
+            using HttpResponseMessage response = await client.PatchAsync(path, at, block, UploadClient.Sha256(block));
+            Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+            at = end;
+        }
+
+        Assert.Equal("complete", (await client.FinishAsync(path, new CrashDone { Bytes = at })).Vmcore);
+        Assert.Equal(whole, await File.ReadAllBytesAsync(Path.Combine(lab.Crash, "vmcore"), Cancel));
+    }
+
+    [Fact]
     public async Task An_ended_upload_is_gone_and_what_came_of_it_stays()
     {
         using UploadLab lab = new();

@@ -43,6 +43,70 @@ public sealed class VmcoreUploadTests
     }
 
     [Fact]
+    public void What_is_written_ahead_overwrites_nothing_and_is_taken_back()
+    {
+        using TemporaryCrash crash = new();
+        byte[] bytes = Bytes(10_000);
+        using VmcoreUpload upload = VmcoreUpload.Open(crash.Directory, 0);
+        upload.Write(bytes.AsSpan(0, 4000));
+        upload.Keep([]);
+        Assert.True(upload.TryWriteAhead(Bytes(3000, seed: 2)));
+        Assert.Equal((4000, 3000), (upload.Offset, upload.Unkept));
+        Assert.Equal(7000, crash.Read(VmcoreWriter.IncompleteName).Length);
+        upload.Drop();
+        Assert.Equal((4000, 0), (upload.Offset, upload.Unkept));
+        Assert.Equal(bytes[..4000], crash.Read(VmcoreWriter.IncompleteName));
+        Assert.True(upload.TryWriteAhead(bytes.AsSpan(4000)));
+        upload.Keep(Bytes(32));
+        upload.Complete();
+        Assert.Equal(bytes, crash.Read("vmcore"));
+    }
+
+    [Fact]
+    public void Records_that_go_back_are_not_written_ahead()
+    {
+        using TemporaryCrash crash = new();
+        MemoryStream flat = new();
+        using (FlattenedOutput output = new(flat, leaveOpen: true))
+        {
+            output.Write(0, Bytes(5000));
+            output.Write(5000, Bytes(5000, seed: 2));
+            output.Write(100, Bytes(200, seed: 3)); // as the header of a dump is written again at its end
+            output.Finish();
+        }
+
+        byte[] stream = flat.ToArray();
+        int back = stream.Length - 16 - 216; // its record and the end mark
+        using VmcoreUpload upload = VmcoreUpload.Open(crash.Directory, 0);
+        Assert.True(upload.TryWriteAhead(stream.AsSpan(0, back)));
+        upload.Keep([]);
+        byte[] before = crash.Read(VmcoreWriter.IncompleteName);
+        Assert.False(upload.TryWriteAhead(stream.AsSpan(back)));
+        Assert.Equal(0, upload.Unkept);
+        Assert.Equal(before, crash.Read(VmcoreWriter.IncompleteName));
+        upload.Write(stream.AsSpan(back));
+        upload.Keep([]);
+        Assert.True(upload.IsWhole);
+        upload.Complete();
+        byte[] expected = [.. Bytes(5000), .. Bytes(5000, seed: 2)];
+        Bytes(200, seed: 3).CopyTo(expected, 100);
+        Assert.Equal(expected, crash.Read("vmcore"));
+    }
+
+    [Fact]
+    public void What_an_earlier_process_left_is_not_cut_off()
+    {
+        using TemporaryCrash crash = new();
+        using (VmcoreUpload upload = VmcoreUpload.Open(crash.Directory, 0))
+            upload.Write(Bytes(6000)); // and is killed
+
+        using VmcoreUpload later = VmcoreUpload.Open(crash.Directory, 0);
+        Assert.True(later.TryWriteAhead(Bytes(8000)));
+        later.Drop();
+        Assert.Equal(Bytes(8000)[..6000], crash.Read(VmcoreWriter.IncompleteName));
+    }
+
+    [Fact]
     public void A_torn_end_of_the_journal_is_cut_off()
     {
         using TemporaryCrash crash = new();

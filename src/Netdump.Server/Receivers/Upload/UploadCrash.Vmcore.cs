@@ -164,7 +164,8 @@ internal sealed partial class UploadCrash
     private async Task ReceiveBlockAsync(VmcoreUpload vmcore, UploadBody body, long most, ChecksumKind kind, byte[] digest)
     {
         using BlockMemory.Lease block = await RentAsync(Math.Max(1, Math.Min(body.Length ?? most, most)), body);
-        await using PieceDigest hash = new(TusHeaders.HashOf(kind)!);
+        bool isAhead = true; // a piece that has to wait lets all behind it wait
+        await using PieceDigest hash = new(TusHeaders.HashOf(kind)!, async piece => isAhead = isAhead && await TryWriteAheadAsync(vmcore, piece));
         while (true)
         {
             Memory<byte> next = block.Next;
@@ -187,14 +188,41 @@ internal sealed partial class UploadCrash
             hash.Add(block.Last);
         if (!(await hash.CompleteAsync()).AsSpan().SequenceEqual(digest))
             throw Refusal.WrongDigest("the block is not what its digest says");
-        IReadOnlyList<ArraySegment<byte>> filled = block.Filled;
-        await CheckSpaceAsync(SpaceOf(vmcore, filled));
+        IReadOnlyList<ArraySegment<byte>> rest = Behind(block.Filled, vmcore.Unkept);
+        if (rest.Count > 0)
+            await CheckSpaceAsync(SpaceOf(vmcore, rest));
         await OnDiskAsync(() =>
         {
-            foreach (ArraySegment<byte> part in filled)
+            foreach (ArraySegment<byte> part in rest)
                 vmcore.Write(part);
             vmcore.Keep(kind == ChecksumKind.Sha256 ? digest : []);
         });
+    }
+
+    /// <summary>The parts of a block behind those that make up its first bytes.</summary>
+    private static IReadOnlyList<ArraySegment<byte>> Behind(IReadOnlyList<ArraySegment<byte>> parts, long written) =>
+        [.. parts.SkipWhile(part => (written -= part.Count) >= 0)];
+
+    /// <summary>
+    /// Writes a piece of a block before the block's digest is known, where it overwrites nothing and there is room: then only the last of the block
+    /// is waited for. False for one that has to wait; why, is told when it is written at last.
+    /// </summary>
+    private async Task<bool> TryWriteAheadAsync(VmcoreUpload vmcore, ArraySegment<byte> piece)
+    {
+        await _context.Syncs.WaitAsync();
+        try
+        {
+            bool hasRoom = !_context.Options.Current.SpaceCheck || _context.FreeSpace(Directory.Path) >= (2L * piece.Count) + UploadContext.Reserve;
+            return hasRoom && vmcore.TryWriteAhead(piece);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or VmcoreFormatException)
+        {
+            return false;
+        }
+        finally
+        {
+            _context.Syncs.Release();
+        }
     }
 
     private async Task ReceiveAsync(VmcoreUpload vmcore, UploadBody body, long most)
