@@ -59,16 +59,21 @@ public sealed partial class Command : IDisposable
     }
 
     /// <summary>Waits for a line that matches; fails with everything printed so far when time is up or the program ended.</summary>
-    public string WaitForLine(string pattern, TimeSpan limit)
+    public string WaitForLine(string pattern, TimeSpan limit) => FindLine(pattern, limit, out bool ended)
+        ?? throw new TimeoutException($"no line matched /{pattern}/ {(ended ? "before the program ended" : $"in {limit}")}:\n{Output}");
+
+    /// <summary>Whether a line that matches comes in time; also true when the program ended before: whoever waits for more will see.</summary>
+    public bool Prints(string pattern, TimeSpan limit) => FindLine(pattern, limit, out bool ended) is not null || ended;
+
+    private string? FindLine(string pattern, TimeSpan limit, out bool ended)
     {
         Regex regex = new(pattern);
         for (Stopwatch clock = Stopwatch.StartNew(); ; Pause())
         {
-            bool ended = _process.HasExited;
+            ended = _process.HasExited;
             foreach (string line in _lines)
                 if (regex.IsMatch(line)) return line;
-            if (ended || clock.Elapsed > limit)
-                throw new TimeoutException($"no line matched /{pattern}/ {(ended ? "before the program ended" : $"in {limit}")}:\n{Output}");
+            if (ended || clock.Elapsed > limit) return null;
         }
     }
 
