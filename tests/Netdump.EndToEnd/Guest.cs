@@ -32,6 +32,7 @@ public sealed class Guest : IDisposable
                 [kernel.Release, image, $"{memoryMiB}", crashkernel, $"lab_crash={crash}", .. more.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
                 environment: new Dictionary<string, string> { ["NIC"] = nic, ["NETWORK"] = network, ["QEMU_EXTRA"] = qemu });
             if (boot == Boots || _command.Prints("Run /init as init process|^guest: ", BootLimit)) return;
+            TestContext.Current.TestOutputHelper?.WriteLine($"{kernel.Release} hung before its init, boot {boot}:\n{Console}");
             _command.Dispose();
         }
     }

@@ -18,7 +18,6 @@ internal sealed class VmcoreUpload : IDisposable
     private readonly CrashDirectory _directory;
     private readonly SafeFileHandle _file;
     private readonly UploadJournal _journal;
-    private readonly long _found; // length of what an earlier process left: nothing of it is cut off before the end
     private FlattenedDecoder _decoder;
     private FlattenedDecoder _kept; // what the journal says
 
@@ -28,7 +27,6 @@ internal sealed class VmcoreUpload : IDisposable
         _file = file;
         _journal = journal;
         _decoder = _kept = decoder;
-        _found = RandomAccess.GetLength(file);
     }
 
     /// <summary>Where the dump ends at the latest: a record of the stream beyond it is refused.</summary>
@@ -128,15 +126,17 @@ internal sealed class VmcoreUpload : IDisposable
         _kept = _decoder;
     }
 
-    /// <summary>Forgets what was written since the last <see cref="Keep"/>, and cuts off what of it lies behind all that counts.</summary>
+    /// <summary>
+    /// Forgets what was written since the last <see cref="Keep"/>, and cuts off what lies behind all that counts: in a hole of the stream that comes
+    /// again it would stay.
+    /// </summary>
     public void Drop()
     {
         _decoder = _kept;
-        long end = Math.Max(_kept.Length, _found);
         try
         {
-            if (RandomAccess.GetLength(_file) > end)
-                RandomAccess.SetLength(_file, end);
+            if (RandomAccess.GetLength(_file) > _kept.Length)
+                RandomAccess.SetLength(_file, _kept.Length);
         }
         catch (IOException)
         {

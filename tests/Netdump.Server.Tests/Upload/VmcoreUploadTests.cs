@@ -94,16 +94,28 @@ public sealed class VmcoreUploadTests
     }
 
     [Fact]
-    public void What_an_earlier_process_left_is_not_cut_off()
+    public void Bytes_that_do_not_count_are_in_no_hole_of_the_stream_that_comes_again()
     {
         using TemporaryCrash crash = new();
         using (VmcoreUpload upload = VmcoreUpload.Open(crash.Directory, 0))
             upload.Write(Bytes(6000)); // and is killed
 
+        MemoryStream flat = new();
+        using (FlattenedOutput output = new(flat, leaveOpen: true))
+        {
+            output.Write(0, Bytes(100));
+            output.Write(9000, Bytes(100));
+            output.Finish();
+        }
+
         using VmcoreUpload later = VmcoreUpload.Open(crash.Directory, 0);
-        Assert.True(later.TryWriteAhead(Bytes(8000)));
+        Assert.True(later.TryWriteAhead(Bytes(8000, seed: 2)));
         later.Drop();
-        Assert.Equal(Bytes(8000)[..6000], crash.Read(VmcoreWriter.IncompleteName));
+        Assert.True(later.TryWriteAhead(flat.ToArray()));
+        later.Keep(Bytes(32));
+        later.Complete();
+        byte[] expected = [.. Bytes(100), .. new byte[8900], .. Bytes(100)];
+        Assert.Equal(expected, crash.Read("vmcore"));
     }
 
     [Fact]
